@@ -1,0 +1,1 @@
+"""tests - everything that can fail. See README.md for where a test goes."""

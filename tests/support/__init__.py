@@ -1,0 +1,1 @@
+"""support - builders, private servers and protocol clients for the tests; no tests and no assertions here."""
