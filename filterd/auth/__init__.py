@@ -1,0 +1,1 @@
+"""auth - SPF, DKIM, ARC, DMARC and iprev: facts and a lookup in, typed results out."""

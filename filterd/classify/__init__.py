@@ -1,0 +1,1 @@
+"""classify - statistical verdicts: features, models, learning."""

@@ -1,0 +1,1 @@
+"""config - filterd.toml and conf.d into one frozen tree of settings."""

@@ -1,0 +1,1 @@
+"""core - the vocabulary of scanning: stages, transactions, evidence, verdicts, seams."""

@@ -1,0 +1,96 @@
+"""lookup - DNS as data: a question, an answer with a status, the resolver seam.
+
+Owns:   Question, Answer, Status, RRType; the Resolver protocol.
+Rules of this file: an answer is never an exception. NXDOMAIN and NODATA are facts, TEMPFAIL
+        (SERVFAIL, REFUSED, timeout, garbage, deadline) is "unknown" and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+class RRType(Enum):
+    """Record types that the filter asks for; value is the RFC 1035 type number."""
+
+    A = 1
+    NS = 2
+    CNAME = 5
+    SOA = 6
+    PTR = 12
+    MX = 15
+    TXT = 16
+    AAAA = 28
+
+
+class Status(Enum):
+    """What an answer says about the name and type (RFC 2308)."""
+
+    OK = "ok"  # at least one record
+    NODATA = "nodata"  # the name exists, the type does not
+    NXDOMAIN = "nxdomain"
+    TEMPFAIL = "tempfail"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A name (lower case, A-labels, no trailing dot) and a type. Use `question` to make one."""
+
+    name: str
+    rrtype: RRType
+
+
+def question(name: str, rrtype: RRType) -> Question:
+    """Return the normalised question for `name` (A-labels expected; dot and case folded)."""
+    return Question(name.rstrip(".").lower(), rrtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one question.
+
+    `records` by type: A, AAAA: address text; NS, CNAME, PTR: name without trailing dot, lower case;
+    MX: "preference exchange" is split into (int, str) in `mx`; TXT: the strings of one record
+    joined, as bytes in `txt`. Only the field that fits the type is filled.
+    """
+
+    status: Status
+    names: tuple[str, ...] = ()  # NS, CNAME, PTR, SOA (mname)
+    addresses: tuple[str, ...] = ()  # A, AAAA
+    mx: tuple[tuple[int, str], ...] = ()  # preference, exchange ("" for null MX, RFC 7505)
+    txt: tuple[bytes, ...] = ()
+    ttl: int = 0  # seconds
+    reason: str = (
+        ""  # of TEMPFAIL: "timeout", "servfail", "refused", "garbage", "deadline", ...
+    )
+    dnssec: bool = False  # AD bit from a trusted resolver
+
+
+NXDOMAIN = Answer(Status.NXDOMAIN)
+NODATA = Answer(Status.NODATA)
+
+
+def tempfail(reason: str) -> Answer:
+    """Return the answer that says "not known now" and why."""
+    return Answer(Status.TEMPFAIL, reason=reason)
+
+
+Ask = Callable[[Question], Answer]
+
+
+class Resolver(Protocol):
+    """Answers questions within a deadline. Thread-safe.
+
+    `deadline` is in `time.monotonic()` seconds; past it the answer is TEMPFAIL "deadline".
+    """
+
+    def ask(self, question: Question, deadline: float) -> Answer: ...
+
+    def prefetch(self, questions: Iterable[Question]) -> None:
+        """Send the questions now, so that a later `ask` finds the answer; never blocks."""
+        ...
+
+    def close(self) -> None: ...

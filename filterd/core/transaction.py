@@ -1,0 +1,106 @@
+"""transaction - the facts of one SMTP session and one mail transaction, growing stage by stage.
+
+Owns:   Session, Envelope, Transaction (RFC 5321 3.3; HOUSE vocabulary).
+Rules of this file: checks see a transaction as read-only and return evidence; only the conversation
+        appends. Facts, derived values and results are kept apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from filterd.core.evidence import Evidence, Hit
+from filterd.core.stage import Stage
+from filterd.mail.authres import AuthResult
+from filterd.mail.header import Header
+from filterd.mail.message import Message
+
+Address = IPv4Address | IPv6Address
+
+
+def client_address(text: str) -> Address | None:
+    """The IP of that text, IPv4-mapped IPv6 as IPv4; None for a socket path or "unknown"."""
+    try:
+        address = ip_address(text.removeprefix("IPv6:"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the MTA knows of the client."""
+
+    client: Address | None = None  # None: a local submission (unix socket, sendmail command)
+    client_name: str = ""  # rDNS as the MTA verified it, "" when unknown
+    helo: str = ""
+    tls: str = ""  # protocol version, "" without TLS
+    auth_user: str = ""  # {auth_authen}, known from MAIL on
+    auth_type: str = ""
+    daemon_name: str = ""  # {daemon_name}
+    mta_name: str = ""  # {j}
+    is_local: bool = False  # client in `local_networks`, or no client address at all
+    macros: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_authenticated(self) -> bool:
+        return bool(self.auth_user)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Reverse-path and recipients without angle brackets; "" is the null reverse-path."""
+
+    reverse_path: str = ""
+    recipients: tuple[str, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)  # ESMTP, upper-case keys
+    queue_id: str = ""
+
+    @property
+    def domain(self) -> str:
+        """The reverse-path's domain, lower case, "" for the null reverse-path."""
+        return self.reverse_path.rpartition("@")[2].lower() if "@" in self.reverse_path else ""
+
+
+EMPTY_MESSAGE = Message(Header(()), b"")
+
+
+@dataclass(slots=True)
+class Transaction:
+    """The one mutable object of a scan.
+
+    `stage` is the stage being judged; `recipient` the RCPT being asked at that stage, "" else.
+    `message` is empty before EOM.
+    """
+
+    session: Session
+    envelope: Envelope = field(default_factory=Envelope)
+    message: Message = EMPTY_MESSAGE
+    stage: Stage = Stage.CONNECT
+    recipient: str = ""
+    profile: str = "default"
+    why_id: str = ""
+    arrived: float = 0.0  # wall clock at MAIL, seconds since the epoch
+    deadline: float = float("inf")  # monotonic
+    evidence: list[Evidence] = field(default_factory=list)
+
+    def auth(self, method: str) -> tuple[AuthResult, ...]:
+        """The results of that method so far."""
+        return tuple(
+            e for e in self.evidence if isinstance(e, AuthResult) and e.method == method
+        )
+
+    def hit(self, symbol: str) -> Hit | None:
+        """The first hit of that symbol so far, or None."""
+        for item in self.evidence:
+            if isinstance(item, Hit) and item.symbol == symbol:
+                return item
+        return None
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        return tuple(e for e in self.evidence if isinstance(e, Hit))

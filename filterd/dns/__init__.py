@@ -1,0 +1,1 @@
+"""dns - questions and answers: the only door to dnspython."""

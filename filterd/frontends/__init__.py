@@ -1,0 +1,1 @@
+"""frontends - milter, HTTP and command line: adapters, each ignorant of the others."""

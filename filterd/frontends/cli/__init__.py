@@ -1,0 +1,1 @@
+"""frontends.cli - what an admin types."""

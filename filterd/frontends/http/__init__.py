@@ -1,0 +1,1 @@
+"""frontends.http - the scanner over HTTP."""

@@ -1,0 +1,1 @@
+"""frontends.milter - libmilter callbacks into conversation stages: the only door to pymilter."""

@@ -1,0 +1,1 @@
+"""mail - what mail is: bytes, header, parts, links. No I/O, no clock, no settings."""

@@ -1,0 +1,147 @@
+"""header - the header section as received: fields in order, byte-exact (RFC 5322 2.2).
+
+Owns:   Field, Header; splitting, unfolding, the nth occurrence of a name.
+Not here: decoding of encoded words (mail.text), addresses (mail.address).
+Rules of this file: bytes in, bytes kept; `raw` joined gives what came in, or DKIM cannot be right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+_FOLD = re.compile(rb"\r?\n(?=[ \t])|\r(?!\n)")
+_NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header field.
+
+    `name` as spelt by the sender; `raw` is every byte after the colon without the final line end,
+    so leading white space and folding are kept.
+    """
+
+    name: str
+    raw: bytes
+
+    @property
+    def key(self) -> str:
+        return self.name.lower()
+
+    @property
+    def unfolded(self) -> bytes:
+        """The value on one line, outer white space removed (RFC 5322 2.2.3)."""
+        return _FOLD.sub(b"", self.raw).strip(b" \t\r\n")
+
+    @property
+    def value(self) -> str:
+        """The unfolded value as text: UTF-8 (RFC 6532), else Latin-1; never fails."""
+        data = self.unfolded
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
+
+    @property
+    def line(self) -> bytes:
+        """The field as it goes on the wire, CRLF included; bare LF folds become CRLF."""
+        return self.name.encode("latin-1", "replace") + b":" + self.raw + b"\r\n"
+
+
+class Header:
+    """An immutable sequence of fields; look-up by name ignores case."""
+
+    __slots__ = ("__dict__", "fields", "skipped")
+
+    def __init__(self, fields: Iterable[Field], skipped: int = 0) -> None:
+        self.fields: tuple[Field, ...] = tuple(fields)
+        self.skipped = skipped  # fields beyond the limit, not kept
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    @cached_property
+    def _by_key(self) -> dict[str, tuple[Field, ...]]:
+        index: dict[str, list[Field]] = {}
+        for field in self.fields:
+            index.setdefault(field.key, []).append(field)
+        return {key: tuple(found) for key, found in index.items()}
+
+    def all(self, name: str) -> tuple[Field, ...]:
+        """Every field of that name, top first."""
+        return self._by_key.get(name.lower(), ())
+
+    def first(self, name: str) -> Field | None:
+        found = self.all(name)
+        return found[0] if found else None
+
+    def value(self, name: str, default: str = "") -> str:
+        """The unfolded text of the topmost field of that name, or `default`."""
+        found = self.all(name)
+        return found[0].value if found else default
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._by_key
+
+
+def split(raw: bytes, max_fields: int, max_bytes: int) -> tuple[Header, int, tuple[str, ...]]:
+    """Return (header, offset of the body, defects) of a whole message; any bytes give a result.
+
+    Defects: "mbox-from" (a leading "From " line was passed over), "junk-line" (a line that is no
+    field ends the header, as MTAs treat it), "too-many-fields", "header-too-long".
+    Lines may end in CRLF or LF. `max_bytes` bounds what is looked at.
+    """
+    defects: list[str] = []
+    fields: list[Field] = []
+    skipped = 0
+    position = 0
+    end = min(len(raw), max_bytes)
+    if raw.startswith((b"From ", b">From ")):
+        newline = raw.find(b"\n", 0, end)
+        position = newline + 1 if newline >= 0 else len(raw)
+        defects.append("mbox-from")
+    name: bytes | None = None
+    start = 0  # of the value of the field being read
+    last = 0  # end of its last line, line end excluded
+
+    def finish() -> None:
+        nonlocal skipped
+        if name is None:
+            return
+        if len(fields) < max_fields:
+            fields.append(Field(name.decode("latin-1"), raw[start:last]))
+        else:
+            skipped += 1
+
+    while position < len(raw):
+        if position >= end:
+            defects.append("header-too-long")
+            break
+        newline = raw.find(b"\n", position)
+        next_line = newline + 1 if newline >= 0 else len(raw)
+        stop = newline if newline >= 0 else len(raw)
+        if stop > position and raw[stop - 1] == 0x0D:
+            stop -= 1
+        if stop == position:  # the empty line
+            position = next_line
+            break
+        if raw[position] in b" \t" and name is not None:
+            last = stop
+        else:
+            match = _NAME.match(raw, position, stop)
+            if match is None:
+                defects.append("junk-line")
+                break
+            finish()
+            name, start, last = match.group(1), match.end(), stop
+        position = next_line
+    finish()
+    if skipped:
+        defects.append("too-many-fields")
+    return Header(fields, skipped), position, tuple(defects)

@@ -1,0 +1,159 @@
+"""message - one Internet message: its bytes, and what can be derived from them, once.
+
+Owns:   Message. Everything below `raw`, `header`, `body` is derived on first use and kept, so no
+        check pays for what no check asks.
+Not here: the envelope (core.transaction), any opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from filterd.limits import LIMITS, Limits
+from filterd.mail.header import Field, Header, split
+
+if TYPE_CHECKING:
+    from filterd.mail.address import AddressList
+    from filterd.mail.html import HtmlDocument
+    from filterd.mail.link import Link
+    from filterd.mail.mime import Part, Tree
+    from filterd.mail.trace import Hop
+
+
+class Message:
+    """A message as received. Immutable in meaning; derived values are cached properties.
+
+    `size` is the size as sent, which is more than `len(raw)` when only a prefix was kept.
+    `marks` names every limit that was reached and every defect met so far ("oversize",
+    "too-many-fields", "too-many-parts", ...).
+    """
+
+    def __init__(
+        self, header: Header, body: bytes, *, size: int = 0, marks: Iterable[str] = ()
+    ) -> None:
+        self.header = header
+        self.body = body
+        self.size = size or sum(len(f.line) for f in header) + 2 + len(body)
+        self._marks = tuple(marks)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes, *, limits: Limits = LIMITS) -> Message:
+        """Parse a whole message (file, HTTP); CRLF or LF line ends, mbox From line passed over."""
+        size = len(raw)
+        marks = []
+        if size > limits.message_bytes:
+            raw = raw[: limits.message_bytes]
+            marks.append("oversize")
+        header, offset, defects = split(raw, limits.header_fields, limits.header_bytes)
+        return cls(header, raw[offset:], size=size, marks=(*marks, *defects))
+
+    @cached_property
+    def raw(self) -> bytes:
+        """The whole message with CRLF after each field, body bytes as received."""
+        return b"".join(field.line for field in self.header) + b"\r\n" + self.body
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Limits reached and structural defects, those of the MIME tree included."""
+        return frozenset(self._marks) | self.tree.marks
+
+    @property
+    def is_oversize(self) -> bool:
+        return "oversize" in self._marks
+
+    # -- MIME -------------------------------------------------------------------------------
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The parts, outermost first, depth first; bounded (mail.mime)."""
+        from filterd.mail.mime import walk
+
+        return walk(self.header, self.body)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.tree.parts
+
+    @cached_property
+    def attachments(self) -> tuple[Part, ...]:
+        """Leaf parts that a reader would see as a file."""
+        return tuple(part for part in self.parts if part.is_attachment)
+
+    @cached_property
+    def html(self) -> tuple[HtmlDocument, ...]:
+        """Each text/html part that is shown, parsed once (mail.html)."""
+        from filterd.mail.html import parse
+
+        return tuple(
+            parse(part.text)
+            for part in self.parts
+            if part.content_type == "text/html" and not part.is_attachment
+        )
+
+    @cached_property
+    def text(self) -> str:
+        """What a reader sees: plain parts, and the visible text of HTML parts; bounded."""
+        from filterd.mail.text import visible_text
+
+        return visible_text(self.parts, self.html)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """Every distinct link and bare domain, in order of appearance; bounded."""
+        from filterd.mail.link import collect
+
+        return collect(self)
+
+    # -- header -----------------------------------------------------------------------------
+
+    @cached_property
+    def subject(self) -> str:
+        """The decoded subject (RFC 2047), white space folded; "" where absent."""
+        return self.decoded("subject")
+
+    def decoded(self, name: str) -> str:
+        """The topmost field of that name, unfolded, encoded words decoded; "" where absent."""
+        from filterd.mail.text import decode_words
+
+        field = self.header.first(name)
+        return decode_words(field.unfolded) if field else ""
+
+    @cached_property
+    def author(self) -> AddressList:
+        """The strictly read From fields, all of them joined (RFC 5322 3.6.2)."""
+        return self.addresses("from")
+
+    def addresses(self, name: str) -> AddressList:
+        """Addresses of every field of that name, with defects (mail.address)."""
+        from filterd.mail.address import parse_fields
+
+        return parse_fields(self.header.all(name))
+
+    @cached_property
+    def hops(self) -> tuple[Hop, ...]:
+        """The Received fields, newest first (mail.trace)."""
+        from filterd.mail.trace import read
+
+        return read(self.header)
+
+    @cached_property
+    def date(self) -> float | None:
+        """The Date field in seconds since the epoch; None where absent or unreadable."""
+        from filterd.mail.trace import parse_date
+
+        field = self.header.first("date")
+        return parse_date(field.value) if field else None
+
+
+def build_header(pairs: Iterable[tuple[bytes, bytes]], max_fields: int) -> tuple[Header, bool]:
+    """Return the header of (name, value after the colon) pairs and whether fields were left out."""
+    fields: list[Field] = []
+    skipped = 0
+    for name, value in pairs:
+        if len(fields) < max_fields:
+            fields.append(Field(name.decode("latin-1"), value))
+        else:
+            skipped += 1
+    return Header(fields, skipped), skipped > 0

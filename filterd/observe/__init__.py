@@ -1,0 +1,1 @@
+"""observe - the log line, the metrics, the spans."""

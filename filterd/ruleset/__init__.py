@@ -1,0 +1,1 @@
+"""ruleset - the compiler of rule files and the matcher of what it made."""

@@ -1,0 +1,1 @@
+"""scan - plan, conversation, policy: from evidence to one verdict."""

@@ -1,0 +1,1 @@
+"""serve - sockets, the master process, its workers."""
