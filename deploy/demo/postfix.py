@@ -155,7 +155,7 @@ class PrivatePostfix:
         is_new = not self.config_folder.exists()
         self._write()
         if is_new:
-            self._run("postfix", "check")  # makes the queue's folders; takes a second
+            self._run("postfix", "check")  # makes the queue's folders
         master = Path(self._run("postconf", "-h", "daemon_directory").strip()) / "master"
         with (self.folder / "log" / "master.out").open("ab") as output:
             self._master = subprocess.Popen(
@@ -290,6 +290,8 @@ class PrivatePostfix:
             "    -o milter_macro_daemon_name=SUBMISSION\n"
             "    -o syslog_name=postfix/submission\n" + SERVICES.replace("{c}", chroot)
         )
+        for file in self.config_folder.iterdir():
+            os.utime(file, (1, 1))  # Postfix sleeps for up to 2 s over a file younger than that
         if self._chroot:
             (self.queue_folder / "etc").mkdir(exist_ok=True)
             for name in CHROOT_FILES:

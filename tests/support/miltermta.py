@@ -478,7 +478,7 @@ def play(
     """
     macros = connection.macros
     macros.setdefault("j", "mx.example.net")
-    macros.setdefault("daemon_name", "smtpd")
+    macros.setdefault("daemon_name", "mx.example.net")
     macros.pop("i", None)
     macros.update(submission.macros)
     if not same_session:
