@@ -1,0 +1,194 @@
+"""settings - the tree of filterd.toml; every table is the settings class of the layer that reads it.
+
+Owns:   FilterSettings, MilterSettings, HttpSettings, HistorySettings; the table [checks.NAME].
+Not here: decoding and its messages (config.decode), files and environment (config.load), defaults of
+        other layers (their own settings modules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, create_model
+
+from filterd.checks.catalogue import ALL
+from filterd.config.listen import Mode, Socket, SocketAddress
+from filterd.core.check import CheckSettings
+from filterd.core.settings import Duration, Flag, Network, Settings, Size, parse_network
+from filterd.limits import LIMITS
+from filterd.observe.settings import LogSettings, MetricsSettings
+from filterd.scan.settings import (
+    DEFAULT_PROFILES,
+    FieldSettings,
+    ProfileSettings,
+    ScanSettings,
+    Thresholds,
+)
+
+
+class MilterSettings(Settings):
+    """Where the MTA connects, and the processes that answer it."""
+
+    sockets: tuple[SocketAddress, ...] = Field(
+        default=(Socket(host="127.0.0.1", port=8895),),
+        min_length=1,
+        max_length=16,
+        description='Where to listen: "inet:127.0.0.1:8895", "unix:/run/filterd/milter.sock".',
+    )
+    socket_mode: Mode = Field(default=0o660, description="Permissions of unix sockets.")
+    socket_owner: str = Field(
+        default="", description="Owner of unix sockets; empty: whoever the filter runs as."
+    )
+    socket_group: str = Field(
+        default="",
+        description="Group of unix sockets; with Postfix the group that smtpd is in.",
+    )
+    workers: int = Field(
+        default=2, ge=0, le=256, description="Worker processes; 0: one for each core."
+    )
+    user: str = Field(
+        default="", description="User to become once the sockets are open; empty: stay."
+    )
+    group: str = Field(default="", description="Group to become; empty: that of `user`.")
+    timeout: Duration = Field(
+        default=7210.0,
+        ge=10,
+        description="Silence of the MTA after which its connection is closed.",
+    )
+    command_timeout: Duration = Field(
+        default=30.0,
+        ge=1,
+        le=3600,
+        description="What the MTA waits for an answer (Postfix: milter_command_timeout); delays stay below it.",
+    )
+    max_message: Size = Field(
+        default=LIMITS.message_bytes,
+        ge=64 << 10,
+        le=1 << 30,
+        description="Bytes of a message that are scanned; a larger one is scanned in part and marked.",
+    )
+
+
+class HttpSettings(Settings):
+    """The HTTP side: scan, learn, verdicts, metrics, health, the page. Closed unless switched on."""
+
+    enabled: Flag = Field(default=False, description="Whether to listen at all.")
+    sockets: tuple[SocketAddress, ...] = Field(
+        default=(Socket(host="127.0.0.1", port=8896),),
+        min_length=1,
+        max_length=8,
+        description="Where to listen. Other than loopback or a unix socket needs a token.",
+    )
+    socket_mode: Mode = Field(default=0o660, description="Permissions of unix sockets.")
+    socket_group: str = Field(default="", description="Group of unix sockets.")
+    token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token asked of every request but /healthz and /readyz; empty: none.",
+    )
+    max_message: Size = Field(
+        default=LIMITS.message_bytes,
+        ge=64 << 10,
+        le=1 << 30,
+        description="Largest request body; more is answered 413.",
+    )
+    timeout: Duration = Field(
+        default=30.0, gt=0, le=600, description="Time a client has to send its request."
+    )
+
+
+class HistorySettings(Settings):
+    """What is kept of past verdicts, for `filterd why` and `filterd history`."""
+
+    enabled: Flag = Field(default=True, description="Whether verdicts are recorded.")
+    keep: Duration = Field(
+        default=14 * 86400.0, ge=3600, description="Age at which a verdict is forgotten."
+    )
+    max_verdicts: int = Field(
+        default=1_000_000, ge=1000, description="Number of verdicts kept; the oldest go first."
+    )
+    privacy: Literal["full", "hashed", "domain"] = Field(
+        default="full",
+        description="Addresses as they are, as keyed hashes (findable by who knows them), or their domain only.",
+    )
+    subject: Flag = Field(default=False, description="Whether the Subject is kept.")
+
+
+ChecksTable = create_model(
+    "ChecksTable",
+    __base__=Settings,
+    __doc__="One table a check.",
+    **{  # type: ignore[call-overload]  # fields are known at run time only
+        check.name: (
+            check.settings,
+            Field(default=check.settings(), description=f"The check {check.name}."),
+        )
+        for check in ALL
+    },
+)
+
+
+class FilterSettings(Settings):
+    """Everything an admin can set; the root of filterd.toml."""
+
+    state_dir: Path = Field(
+        default=Path("/var/lib/filterd"),
+        description="Directory for databases, learned labels, models and run-time files.",
+    )
+    authserv_id: str = Field(
+        default="",
+        max_length=255,
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="Our name in Authentication-Results (RFC 8601); empty: the MTA's own name.",
+    )
+    mode: Literal["enforce", "observe"] = Field(
+        default="enforce",
+        description="observe: everything runs, nothing is altered; a field says what would have been done.",
+    )
+    local_networks: tuple[Network, ...] = Field(
+        default=(parse_network("127.0.0.0/8"), parse_network("::1/128")),
+        description="Clients that are our own; they get the profile `local`.",
+    )
+    trusted_networks: tuple[Network, ...] = Field(
+        default=(),
+        description="Relays in front of us whose Received fields are believed (backup MX, gateway).",
+    )
+    local_domains: tuple[str, ...] = Field(
+        default=(), description="Domains whose mail we receive; also found forged in From."
+    )
+    milter: MilterSettings = Field(default=MilterSettings(), description=MilterSettings.__doc__)
+    scan: ScanSettings = Field(default=ScanSettings(), description=ScanSettings.__doc__)
+    thresholds: Thresholds = Field(default=Thresholds(), description=Thresholds.__doc__)
+    fields: FieldSettings = Field(default=FieldSettings(), description=FieldSettings.__doc__)
+    profiles: dict[str, ProfileSettings] = Field(
+        default=DEFAULT_PROFILES, description=ProfileSettings.__doc__
+    )
+    log: LogSettings = Field(default=LogSettings(), description=LogSettings.__doc__)
+    metrics: MetricsSettings = Field(
+        default=MetricsSettings(), description=MetricsSettings.__doc__
+    )
+    http: HttpSettings = Field(default=HttpSettings(), description=HttpSettings.__doc__)
+    history: HistorySettings = Field(
+        default=HistorySettings(), description=HistorySettings.__doc__
+    )
+    checks: ChecksTable = Field(default=ChecksTable(), description="One table a check.")
+
+    @property
+    def check_settings(self) -> Mapping[str, CheckSettings]:
+        """The settings of every check, by name."""
+        return {check.name: getattr(self.checks, check.name) for check in ALL}
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the running service keeps status.json and its metrics."""
+        return self.state_dir / "run"
+
+
+# What is true before any file is read and must be merged with, not replaced by, what a file says.
+SHIPPED: Mapping[str, object] = {
+    "profiles": {
+        name: profile.model_dump(mode="json", exclude_unset=True)
+        for name, profile in DEFAULT_PROFILES.items()
+    }
+}
