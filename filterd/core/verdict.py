@@ -115,5 +115,6 @@ class Verdict:
     marks: tuple[str, ...] = ()  # limits reached
     spans: tuple[Span, ...] = ()
     milliseconds: float = 0.0
-    delayed: float = 0.0  # seconds of tarpit asked for in this transaction
+    delayed: float = 0.0  # seconds of tarpit asked for in this transaction, all stages
+    hold: float = 0.0  # of these, seconds to wait now, before the answer
     stage: str = "eom"

@@ -1,0 +1,342 @@
+"""conversation - one SMTP session with the scanner: facts come in stage by stage, answers go out.
+
+Rules of this file:
+1. Ask early, judge late: when a stage's facts arrive its questions go out; a check runs at
+   end-of-message, or at the stages where it may answer, after the checks it names.
+2. Only this file appends to a transaction's evidence.
+3. A check that raises, or comes too late, is a Failure; nothing a check does reaches the front end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filterd.core.check import Check, Services
+from filterd.core.errors import StoreUnavailable
+from filterd.core.evidence import AuthResult, Delay, Evidence, Failure, Hit, Note
+from filterd.core.lookup import Answer, Question, tempfail
+from filterd.core.stage import Stage
+from filterd.core.transaction import EMPTY_MESSAGE, Envelope, Session, Transaction
+from filterd.core.verdict import Action, Reply, ScoredHit, Span, Verdict
+from filterd.limits import LIMITS
+from filterd.mail.authres import format_results
+from filterd.mail.header import Header
+from filterd.mail.message import Message
+from filterd.scan import fields, policy
+
+if TYPE_CHECKING:
+    from filterd.scan.scanner import Scanner
+    from filterd.scan.schedule import Plan
+
+log = logging.getLogger("filterd.scan")
+
+
+@dataclass(frozen=True, slots=True)
+class StageAnswer:
+    """What to answer before end-of-message: hold for `delay` seconds, then `verdict`'s reply."""
+
+    delay: float = 0.0
+    verdict: Verdict | None = None  # None: go on
+
+    @property
+    def reply(self) -> Reply | None:
+        return self.verdict.reply if self.verdict is not None else None
+
+
+GO_ON = StageAnswer()
+
+
+class Conversation:
+    """The scanner's side of one session; transactions follow one another. Not thread-safe."""
+
+    def __init__(self, scanner: Scanner, session: Session) -> None:
+        self._scanner = scanner
+        self._session_done: set[str] = set()
+        self._session_evidence: list[Evidence] = []
+        self._questions = 0
+        self.tx = Transaction(session=session)
+        self._profile = scanner.profile(session)
+        self._enter_session(session)
+        self._reset(Envelope())
+
+    # -- stages -----------------------------------------------------------------------------
+
+    def connect(self) -> StageAnswer:
+        """The client is known (the session given at `open`)."""
+        return self._early(Stage.CONNECT)
+
+    def helo(self, name: str, tls: str = "") -> StageAnswer:
+        """HELO or EHLO, perhaps again after STARTTLS."""
+        known = self.tx.session
+        self._enter_session(dataclasses.replace(known, helo=name, tls=tls or known.tls))
+        return self._early(Stage.HELO)
+
+    def mail(
+        self,
+        reverse_path: str,
+        parameters: Mapping[str, str] | None = None,
+        queue_id: str = "",
+        session: Session | None = None,
+    ) -> StageAnswer:
+        """A transaction begins; `session` brings the identity that AUTH established."""
+        if session is not None:
+            self._enter_session(session)
+        self._reset(Envelope(reverse_path, (), parameters or {}, queue_id))
+        return self._early(Stage.MAIL)
+
+    def rcpt(self, recipient: str, queue_id: str = "") -> StageAnswer:
+        """One recipient; a reply refuses that recipient only."""
+        tx = self.tx
+        if queue_id and not tx.envelope.queue_id:
+            tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
+        tx.recipient = recipient
+        before = len(tx.evidence)
+        answer = self._early(Stage.RCPT)
+        if answer.reply is None:
+            known = tx.envelope.recipients
+            if len(known) < LIMITS.recipients:
+                tx.envelope = dataclasses.replace(tx.envelope, recipients=(*known, recipient))
+        else:  # what was said of a refused recipient does not count for the others
+            tx.evidence[before:] = [
+                e for e in tx.evidence[before:] if isinstance(e, AuthResult)
+            ]
+        tx.recipient = ""
+        return answer
+
+    def header(self, header: Header, queue_id: str = "") -> None:
+        """The header section is complete, the body is not: its questions go out."""
+        tx = self.tx
+        if queue_id and not tx.envelope.queue_id:
+            tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
+        tx.message = Message(header, b"")
+        tx.stage = Stage.HEADER
+        self._prefetch(Stage.HEADER)
+
+    def end(self, message: Message, queue_id: str = "") -> Verdict:
+        """The message is complete: judge it."""
+        started = time.perf_counter()
+        tx = self.tx
+        if queue_id:
+            tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
+        tx.message = message
+        tx.stage = Stage.EOM
+        tx.deadline = self._scanner.clock.monotonic() + self._scanner.settings.deadline
+        self._prefetch(Stage.EOM)
+        for check in self._plan.running(Stage.EOM):
+            if check.name not in self._done or len(check.runs) > 1:
+                self._run(check)
+        verdict = self._conclude(started)
+        self._scanner.observe(tx, verdict)
+        return verdict
+
+    def abort(self) -> None:
+        """The transaction is over without a message (RSET, a lost connection)."""
+        self._reset(Envelope())
+
+    # -- work -------------------------------------------------------------------------------
+
+    def _enter_session(self, session: Session) -> None:
+        session = self._scanner.place(session)
+        self.tx.session = session
+        profile = self._scanner.profile(session)
+        if profile is not self._profile:  # AUTH came: what the default profile said is void
+            self._profile = profile
+            self._session_done = set()
+            self._session_evidence = []
+
+    @property
+    def _plan(self) -> Plan:
+        return self._profile.plan
+
+    def _reset(self, envelope: Envelope) -> None:
+        self._done = set(self._session_done)
+        self._spans: list[Span] = []
+        self._questions = 0
+        self._waited = sum(e.seconds for e in self._session_evidence if isinstance(e, Delay))
+        self.tx = Transaction(
+            session=self.tx.session,
+            envelope=envelope,
+            message=EMPTY_MESSAGE,
+            profile=self._profile.name,
+            why_id=self._scanner.new_id(),
+            arrived=self._scanner.clock.now(),
+            evidence=list(self._session_evidence),
+        )
+        self._services: Services = dataclasses.replace(self._scanner.services, ask=self._ask)
+
+    def _ask(self, question: Question) -> Answer:
+        self._questions += 1
+        if self._questions > LIMITS.dns_questions:
+            return tempfail("too many questions for one message")
+        return self._scanner.resolver.ask(question, self.tx.deadline)
+
+    def _prefetch(self, stage: Stage) -> None:
+        tx = self.tx
+        for check in self._plan.asking(stage):
+            if check.name in self._done:
+                continue
+            try:
+                self._scanner.resolver.prefetch(
+                    check.questions(tx, self._plan.settings[check.name])
+                )
+            except Exception:  # only latency is lost; `run` will say what is wrong
+                log.exception("%s: questions of %s failed", tx.envelope.queue_id, check.name)
+
+    def _early(self, stage: Stage) -> StageAnswer:
+        tx = self.tx
+        tx.stage = stage
+        tx.profile = self._profile.name
+        tx.deadline = self._scanner.clock.monotonic() + self._scanner.settings.early_deadline
+        self._prefetch(stage)
+        running = self._plan.running(stage)
+        if not running:
+            return GO_ON
+        started = time.perf_counter()
+        before = len(tx.evidence)
+        ran: set[str] = set()
+        for check in running:
+            self._needed(check, stage, ran)
+            if check.name not in ran:
+                self._run(check)
+                ran.add(check.name)
+        if stage in {Stage.CONNECT, Stage.HELO}:
+            self._session_evidence = list(tx.evidence)
+            self._session_done = set(self._done)
+        fresh = tx.evidence[before:]
+        delay = sum(e.seconds for e in fresh if isinstance(e, Delay))
+        self._waited += delay
+        decision = policy.decide(
+            fresh,
+            None,
+            (),
+            allow_discard=self._scanner.settings.allow_discard,
+        )
+        if self._scanner.is_observing:
+            return GO_ON
+        if decision.action in {Action.ACCEPT, Action.TAG} or decision.reply is None:
+            return StageAnswer(delay)
+        if decision.action in {Action.QUARANTINE, Action.DISCARD}:
+            return StageAnswer(delay)  # these need the message; the evidence stays
+        verdict = self._verdict(decision, started, stage)
+        self._scanner.observe(tx, verdict)
+        return StageAnswer(delay, verdict)
+
+    def _needed(self, check: Check, stage: Stage, ran: set[str]) -> None:
+        """Run what `check` builds on, where its facts are there already."""
+        for name in check.after:
+            other = self._plan.by_name.get(name)
+            if other is not None and other.stage <= stage and other.name not in self._done:
+                self._needed(other, stage, ran)
+                self._run(other)
+                ran.add(other.name)
+
+    def _run(self, check: Check) -> None:
+        tx = self.tx
+        self._done.add(check.name)
+        settings = self._plan.settings[check.name]
+        started = time.perf_counter()
+        reason = ""
+        if self._scanner.clock.monotonic() > tx.deadline:
+            reason = "no time left"
+        else:
+            try:
+                tx.evidence.extend(check.run(tx, settings, self._services))
+            except StoreUnavailable as error:
+                reason = f"store unavailable: {error}"
+            except Exception as error:
+                log.exception("%s: check %s failed", tx.envelope.queue_id, check.name)
+                reason = f"{type(error).__name__}: {error}"
+        if reason:
+            tx.evidence.append(Failure(check.name, reason, defer=settings.on_error == "defer"))
+            tx.evidence.append(Hit("CHECK_ERROR", f"{check.name}: {reason}"))
+        elapsed = (time.perf_counter() - started) * 1000
+        self._spans.append(Span(check.name, elapsed, tx.stage.name.lower()))
+
+    def _conclude(self, started: float) -> Verdict:
+        """Score, decide, and say what is to be changed about the message."""
+        scanner = self._scanner
+        profile = self._profile
+        hits, score = scanner.table.apply(self.tx.evidence)
+        decision = policy.decide(
+            self.tx.evidence,
+            score if profile.score else None,
+            profile.thresholds,
+            allow_discard=scanner.settings.allow_discard,
+        )
+        would = None
+        if (
+            scanner.is_observing
+            and policy.SEVERITY[decision.action] > policy.SEVERITY[Action.ACCEPT]
+        ):
+            would, decision = decision.action, policy.Decision(Action.ACCEPT, decision.decisive)
+        elif scanner.is_observing:
+            would = Action.ACCEPT
+        verdict = self._verdict(
+            decision, started, Stage.EOM, hits=hits, score=score, would=would
+        )
+        if decision.action in {Action.ACCEPT, Action.TAG, Action.QUARANTINE}:
+            notes = [e for e in self.tx.evidence if isinstance(e, Note)]
+            changes = fields.edits(
+                verdict,
+                self.tx.message.header,
+                notes,
+                scanner.fields,
+                scanner.authserv_id(self.tx),
+            )
+            verdict = dataclasses.replace(verdict, edits=changes)
+        return verdict
+
+    def _verdict(
+        self,
+        decision: policy.Decision,
+        started: float,
+        stage: Stage,
+        *,
+        hits: tuple[ScoredHit, ...] | None = None,
+        score: float = 0.0,
+        would: Action | None = None,
+    ) -> Verdict:
+        scanner, tx, profile = self._scanner, self.tx, self._profile
+        scored = hits
+        if scored is None:
+            scored, score = scanner.table.apply(tx.evidence)
+        results = tuple(e for e in tx.evidence if isinstance(e, AuthResult))
+        delayed = sum(e.seconds for e in tx.evidence if isinstance(e, Delay))
+        reply = decision.reply
+        if reply is not None and reply.code >= 400:
+            reply = Reply(
+                reply.code, reply.enhanced, f"{fields.clean(reply.text)} (why {tx.why_id})"
+            )
+        return Verdict(
+            action=decision.action,
+            score=score,
+            why_id=tx.why_id,
+            reply=reply,
+            hits=scored,
+            auth_results=results,
+            authentication_results=(
+                format_results(scanner.authserv_id(tx), results)
+                if stage is Stage.EOM and scanner.fields.authentication_results
+                else ""
+            ),
+            decisive=decision.decisive,
+            profile=profile.name,
+            thresholds=profile.thresholds,
+            would=would,
+            failures=tuple(
+                dict.fromkeys(
+                    f"{e.check}: {e.reason}" for e in tx.evidence if isinstance(e, Failure)
+                )
+            ),
+            marks=tuple(sorted(tx.message.marks)) if stage is Stage.EOM else (),
+            spans=tuple(self._spans),
+            milliseconds=(time.perf_counter() - started) * 1000,
+            delayed=delayed,
+            hold=max(0.0, delayed - self._waited),
+            stage=stage.name.lower(),
+        )

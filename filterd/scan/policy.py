@@ -1,0 +1,88 @@
+"""policy - evidence and thresholds into one action; the only place where an action is chosen.
+
+Rules of this file:
+1. The most severe of what the checks propose and what the score reaches is done; between equals the
+   first reason is kept.
+2. A proposal to accept (an allow list with proof) caps everything at accept.
+3. A failed check decides nothing by itself: it defers only mail that would otherwise be accepted, and
+   only if its `on_error` says so (Postfix's "defer if otherwise permitted").
+4. Discard happens only where it is allowed, else it is a reject: mail is not lost in silence.
+5. Observe mode changes what is done, never what is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from filterd.core.evidence import Evidence, Failure, Proposal
+from filterd.core.verdict import Action, Reply
+
+SEVERITY = {action: rank for rank, action in enumerate(Action)}
+
+BY_SCORE = {
+    "tag": Action.TAG,
+    "greylist": Action.GREYLIST,
+    "quarantine": Action.QUARANTINE,
+    "reject": Action.REJECT,
+}
+
+REPLIES = {
+    Action.GREYLIST: Reply(451, "4.7.1", "Greylisted, please try again later"),
+    Action.TEMPFAIL: Reply(451, "4.7.1", "The message cannot be checked now, try again later"),
+    Action.QUARANTINE: Reply(250, "2.0.0", "Message held for inspection"),
+    Action.REJECT: Reply(550, "5.7.1", "Message refused as spam"),
+    Action.DISCARD: Reply(250, "2.0.0", "Message discarded"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, what to say, and because of what."""
+
+    action: Action
+    decisive: str
+    reply: Reply | None = None
+
+
+def decide(
+    evidence: Iterable[Evidence],
+    score: float | None,
+    thresholds: Iterable[tuple[str, float]],
+    *,
+    allow_discard: bool = False,
+) -> Decision:
+    """Choose the action; `score` None means "not by score" (an early stage, or switched off)."""
+    best = Decision(Action.ACCEPT, "")
+    if score is not None:
+        for name, at in thresholds:
+            if score >= at:
+                action = BY_SCORE[name]
+                best = Decision(
+                    action, f"score {score:.2f} >= {name} {at:g}", REPLIES.get(action)
+                )
+    accepted: Proposal | None = None
+    failure: Failure | None = None
+    for item in evidence:
+        match item:
+            case Proposal(action=Action.ACCEPT):
+                accepted = accepted or item
+            case Proposal() if SEVERITY[item.action] > SEVERITY[best.action]:
+                best = Decision(item.action, item.symbol, item.reply)
+            case Failure(defer=True):
+                failure = failure or item
+            case _:
+                pass
+    if accepted is not None and best.action is not Action.ACCEPT:
+        return Decision(Action.ACCEPT, accepted.symbol)
+    if best.action is Action.DISCARD and not allow_discard:
+        best = Decision(Action.REJECT, best.decisive, REPLIES[Action.REJECT])
+    if failure is not None and best.action in {Action.ACCEPT, Action.TAG}:
+        return Decision(
+            Action.TEMPFAIL,
+            f"{failure.check} failed: {failure.reason}",
+            REPLIES[Action.TEMPFAIL],
+        )
+    if best.action in {Action.ACCEPT, Action.TAG}:
+        return Decision(best.action, best.decisive)
+    return best

@@ -1,0 +1,86 @@
+"""schedule - the enabled checks in one order, and what each stage has to do.
+
+Owns:   Plan. Unknown names and cycles are ConfigErrors at start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from filterd.core.check import Check, CheckSettings
+from filterd.core.errors import ConfigError, ConfigProblem
+from filterd.core.stage import Stage
+
+EVERYTHING = "*"  # in `after`: behind all checks that do not say so themselves
+
+
+class Plan:
+    """What runs for one profile: checks in order, with their settings. Immutable."""
+
+    __slots__ = ("_asking", "_running", "by_name", "checks", "settings")
+
+    def __init__(
+        self, checks: tuple[Check, ...], settings: Mapping[str, CheckSettings]
+    ) -> None:
+        self.checks = checks
+        self.settings = settings
+        self.by_name = {check.name: check for check in checks}
+        self._asking = {s: tuple(c for c in checks if c.stage is s) for s in Stage}
+        self._running = {s: tuple(c for c in checks if s in c.runs) for s in Stage}
+
+    def asking(self, stage: Stage) -> tuple[Check, ...]:
+        """Checks whose questions go out at that stage."""
+        return self._asking[stage]
+
+    def running(self, stage: Stage) -> tuple[Check, ...]:
+        """Checks that may answer at that stage."""
+        return self._running[stage]
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """Stages at which some check may answer (milter negotiation)."""
+        return frozenset(stage for check in self.checks for stage in check.runs)
+
+    def without(self, names: Iterable[str]) -> Plan:
+        left_out = frozenset(names)
+        kept = tuple(check for check in self.checks if check.name not in left_out)
+        return Plan(kept, self.settings)
+
+
+def plan(checks: Iterable[Check], settings: Mapping[str, CheckSettings]) -> Plan:
+    """Return the enabled checks in an order that honours `after`, stable in catalogue order.
+
+    An `after` that names a check which is switched off is satisfied; one that names no check at
+    all, or a cycle, is a ConfigError.
+    """
+    every = tuple(checks)
+    known = {check.name for check in every}
+    problems = [
+        ConfigProblem("", f"checks.{check.name}", f'runs after "{name}", which is no check')
+        for check in every
+        for name in check.after
+        if name not in known and name != EVERYTHING
+    ]
+    if problems:
+        raise ConfigError(problems)
+    enabled = [c for c in every if settings.get(c.name, c.settings()).enabled]
+    last = [c for c in enabled if EVERYTHING in c.after]
+    waiting = [c for c in enabled if EVERYTHING not in c.after] + last
+    names = {c.name for c in waiting}
+    others = names - {c.name for c in last}
+    done: set[str] = set()
+    order: list[Check] = []
+    while waiting:
+        for check in waiting:
+            needs = (set(check.after) & names) | (others if check in last else set())
+            if needs - {EVERYTHING} <= done:
+                break
+        else:
+            stuck = ", ".join(c.name for c in waiting)
+            raise ConfigError(
+                [ConfigProblem("", "checks", f"these wait for each other: {stuck}")]
+            )
+        waiting.remove(check)
+        order.append(check)
+        done.add(check.name)
+    return Plan(tuple(order), {c.name: settings.get(c.name, c.settings()) for c in every})

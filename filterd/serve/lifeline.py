@@ -1,0 +1,48 @@
+"""lifeline - the pipe by which a worker learns that it is to retire.
+
+Rules of this file: the master holds the writing end, the worker the reading end. The end of the file,
+        whoever caused it (an order, the master's death), means: take no new work, finish, leave.
+        Signals cannot do this: libmilter takes them in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Lifeline:
+    """Both ends; each side closes the other's after the fork."""
+
+    reading: int
+    writing: int
+
+    @classmethod
+    def make(cls) -> Lifeline:
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        return cls(reading, writing)
+
+    def held_by_worker(self) -> None:
+        """In the child: keep the reading end only."""
+        os.close(self.writing)
+        self.writing = -1
+
+    def held_by_master(self) -> None:
+        """In the parent: keep the writing end only."""
+        os.close(self.reading)
+        self.reading = -1
+
+    def cut(self) -> None:
+        """Order the worker to retire; once is enough."""
+        if self.writing >= 0:
+            os.close(self.writing)
+            self.writing = -1
+
+    def wait(self) -> None:
+        """Return when the line is cut (worker side)."""
+        while True:
+            select.select([self.reading], [], [])
+            if os.read(self.reading, 64) == b"":
+                return

@@ -1,0 +1,90 @@
+"""worker - the child's side: a life of its own in the process group, one job, an orderly end.
+
+Owns:   Job (what a worker does), the signals and the leaving of a worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from filterd.serve.lifeline import Lifeline
+from filterd.serve.sockets import Listen
+
+log = logging.getLogger("filterd.serve")
+
+
+class Running(Protocol):
+    """A front end at work in a worker."""
+
+    def run(self, listener: socket.socket) -> None:
+        """Serve until retired; may also return early when it cannot go on."""
+        ...
+
+    def retire(self, patience: float) -> None:
+        """Called from another thread: take nothing new, return when the rest is done."""
+        ...
+
+    def close(self) -> None:
+        """After the last session: flush and release."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A kind of worker: its name, how many, where it listens, how it is started (in the child)."""
+
+    name: str
+    count: int
+    listen: Listen
+    start: Callable[[], Running]
+
+
+def live(job: Job, listener: socket.socket, lifeline: Lifeline, patience: float) -> None:
+    """Be the worker; never returns."""
+    code = 0
+    try:
+        os.setpgid(0, 0)  # a ^C on the terminal is for the master
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        lifeline.held_by_worker()
+        running = job.start()
+        leaver = threading.Thread(
+            target=_leave, args=(running, lifeline, patience), name="lifeline", daemon=True
+        )
+        leaver.start()
+        running.run(listener)
+        running.close()
+    except BaseException:  # the master counts the death and puts another in its place
+        log.exception("%s worker stops", job.name)
+        code = 1
+    finally:
+        _exit(code)
+
+
+def _leave(running: Running, lifeline: Lifeline, patience: float) -> None:
+    lifeline.wait()
+    code = 0
+    try:
+        running.retire(patience)
+        running.close()
+    except Exception:
+        log.exception("worker could not end well")
+        code = 1
+    _exit(code)
+
+
+def _exit(code: int) -> None:
+    """Leave without libmilter's exit code, which would unlink and abort."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
