@@ -1,48 +1,93 @@
 """stores - shared state in domain words; memory, SQLite and Redis implement these protocols.
 
-Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore and their values.
+Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore, HistoryStore, their values, StoreHealth.
 Rules of this file: no Redis word, no SQL word, no key format. One call is one round trip and is
         atomic across workers and machines. Every method may raise StoreUnavailable, nothing else.
+        Times are seconds since the epoch and come from the caller's clock, never from the store's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from filterd.core.history import VerdictQuery, VerdictRecord
+
+
+class Standing(Enum):
+    """How a delivery stands after this attempt (RFC 6647)."""
+
+    FIRST = "first"  # nothing known, or what was known has expired: wait
+    EARLY = "early"  # came back before the delay was over: wait on, the clock is not reset
+    PASSED = "passed"  # came back after the delay and within the window, just now
+    KNOWN = "known"  # had passed before
+    ALLOWED = "allowed"  # not asked for: its network or domain has passed often enough
+
+    @property
+    def must_wait(self) -> bool:
+        return self in {Standing.FIRST, Standing.EARLY}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a greylist asks; seconds. The retry counts from the first attempt."""
+
+    delay: float = 90.0  # at least this long
+    window: float = 2 * 86400.0  # at most this long, or it is a first attempt again
+    expiry: float = 35 * 86400.0  # since its last use, what passed is kept
+    passes: int = 5  # of a client until it is allowed without asking; 0 = never
 
 
 @dataclass(frozen=True, slots=True)
 class Greylisted:
-    """What the store knows of a key after this attempt; times in seconds since the epoch."""
+    """What the store knows of a delivery after this attempt."""
 
+    standing: Standing
     first_seen: float
     attempts: int  # this one included; 1 = first
-    passed: int  # deliveries that went through for this key's network or domain (auto-allow)
-    is_known: bool  # the key had passed before and has not expired
+    passes: int  # of this client network or domain, this one included
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDay:
+    """What greylisting did on one day (of the first attempt); `delays` and `scores` are histograms.
+
+    A delay bucket b holds 2**(b/4) to 2**((b+1)/4) seconds; a score bucket b holds b to b+1 points.
+    """
+
+    day: int  # days since the epoch, UTC
+    deferred: int = 0
+    returned: int = 0
+    delays: Mapping[int, int] = field(default_factory=dict)
+    scores: Mapping[int, int] = field(default_factory=dict)
 
 
 class GreylistStore(Protocol):
-    """Triplets (RFC 6647). `key` and `client_key` are opaque, made in one function."""
+    """Deliveries (triplets). `client` and `keys` are opaque, made in store.keys."""
 
-    def attempt(
-        self, key: str, client_key: str, now: float, delay: float, window: float, expiry: float
-    ) -> Greylisted:
-        """Record one attempt atomically and return what is known; never two "first" for one key.
+    def attempt(self, client: str, keys: Sequence[str], now: float, terms: Terms) -> Greylisted:
+        """Record one attempt atomically and say how it stands; never two FIRST for one delivery.
 
-        `delay` seconds must pass after the first attempt, the retry must come within `window`;
-        a key that passed is kept `expiry` seconds after its last use.
+        `keys` is one triplet, or those of all recipients of one message: what holds for the best
+        of them holds for all.
         """
         ...
 
-    def passed(self, client_key: str, now: float, expiry: float) -> int:
-        """Count one pass for the client network or domain and return the new count."""
+    def content(self, first_seen: float, score: float) -> None:
+        """Note for the ledger what the content of a delivery that came back was worth."""
+        ...
+
+    def ledger(self, since: float) -> Sequence[LedgerDay]:
+        """The days from `since` on, oldest first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One leaky bucket to charge: it leaks `limit` per `period` seconds, holds `burst`."""
+    """One leaky bucket: `limit` per `period` seconds leak out of it, `burst` fit into it."""
 
     key: str
     limit: float
@@ -54,30 +99,96 @@ class RateStore(Protocol):
     """Leaky buckets, exact across workers and machines."""
 
     def charge(self, buckets: Sequence[Bucket], cost: float, now: float) -> Sequence[float]:
-        """Add `cost` to each bucket and return each level after it, in units of messages.
+        """Add `cost` to every bucket, or to none if one would overflow; return the levels.
 
-        A level above the bucket's `burst` means over the limit; the charge is then not kept.
+        A level is what the bucket holds with this charge, kept or not: above `burst` is over the limit.
         """
         ...
 
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
-        """Take a charge back (a greylisted try never burns the budget)."""
+        """Take a charge back."""
         ...
 
 
 class CorrespondentStore(Protocol):
-    """Hashed (local address, remote address) pairs and Message-IDs of our own mail; they decay."""
+    """When a hashed (local, remote) pair was last written to, or a Message-ID of ours was sent."""
 
-    def sent(self, pairs: Sequence[str], message_id: str, now: float) -> None: ...
+    def sent(self, keys: Sequence[str], now: float, seconds: float) -> None:
+        """Remember each key for `seconds` from now."""
+        ...
 
-    def known(self, pairs: Sequence[str], message_ids: Sequence[str], now: float) -> float:
-        """Return a weight in 0..1: how well known the strongest of these is, by age."""
+    def last_sent(self, keys: Sequence[str], now: float) -> Sequence[float]:
+        """The time of the last `sent` of each key, 0.0 where none is remembered."""
         ...
 
 
 class TrapStore(Protocol):
     """Clients that wrote to a spamtrap lately."""
 
-    def spring(self, client_key: str, now: float, seconds: float) -> None: ...
+    def spring(self, keys: Sequence[str], now: float, seconds: float) -> None:
+        """List each key for `seconds` from now."""
+        ...
 
-    def is_trapped(self, client_key: str, now: float) -> bool: ...
+    def trapped_until(self, keys: Sequence[str], now: float) -> float:
+        """Until when the longest listed of the keys is listed; 0.0 when none is."""
+        ...
+
+
+class HistoryStore(Protocol):
+    """Verdicts given. Recording is queued: it neither waits nor fails; `flush` waits."""
+
+    def record(self, record: VerdictRecord) -> None:
+        """Queue one record; when the queue is full the record is dropped and counted."""
+        ...
+
+    def flush(self, seconds: float = 5.0) -> bool:
+        """Wait until what is queued has been written; False if that took too long."""
+        ...
+
+    def find(self, identifier: str) -> VerdictRecord | None:
+        """The newest verdict with that why-id or queue-id."""
+        ...
+
+    def search(self, query: VerdictQuery) -> Sequence[VerdictRecord]:
+        """Verdicts that match every given field of the query, newest first, at most `limit`."""
+        ...
+
+    def replay(self, since: float) -> Iterator[VerdictRecord]:
+        """Every verdict from `since` on, oldest first; memory stays bounded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """How a store is; for status, metrics and doctor."""
+
+    name: str  # "state", "history"
+    kind: str  # "memory", "sqlite", "redis"
+    where: str  # path or address, without a password
+    is_available: bool
+    since: float = 0.0  # of this state, seconds since the epoch
+    last_error: str = ""
+    calls: int = 0
+    failures: int = 0  # calls that failed or were refused while it was down
+    milliseconds: float = 0.0  # moving average of one call
+    queued: int = 0  # records not yet written (history)
+    dropped: int = 0  # records lost because the queue was full or the write failed
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRow:
+    """One remembered fact in the words of export and import: JSON-able values only."""
+
+    kind: str  # "triplet", "client", "ledger", "bucket", "correspondent", "trap"
+    key: str
+    values: tuple[float, ...]
+
+
+class Portable(Protocol):
+    """State that can be moved between stores (`filterd store export|import`)."""
+
+    def export_rows(self) -> Iterator[StoreRow]: ...
+
+    def import_rows(self, rows: Iterable[StoreRow]) -> int:
+        """Write the rows over what is there; the number written."""
+        ...

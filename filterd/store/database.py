@@ -1,0 +1,154 @@
+"""database - the door to SQLite: connections, transactions, limits of time.
+
+Owns:   Database: a small pool of WAL connections to one file, opened on first use in each process.
+Rules of this file:
+1. Nothing is opened before the fork; connections of a parent are neither used nor closed by a child
+   (sqlite.org "How to corrupt": a connection must not cross a fork).
+2. A transaction that writes takes the write lock at its begin, waits at most `timeout` for it, and is
+   short. WAL with synchronous=NORMAL: a power cut may lose the last moments, never the file.
+3. A file that was removed or replaced is noticed within a second and opened anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MAX_IDLE = 16  # connections kept open; each costs about 100 kB
+LOOK_EVERY = 1.0  # seconds between looks at the file's inode
+BUSY_STEP = 2  # ms
+
+ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+
+
+class Database:
+    """One file. Thread-safe: each call has a connection to itself."""
+
+    def __init__(self, path: Path, schema: str, *, timeout: float, version: int) -> None:
+        self.path = path
+        self._schema = schema
+        self._timeout = timeout
+        self._version = version
+        self._pid = 0
+        self._inode = 0
+        self._looked = 0.0
+        self._idle: list[sqlite3.Connection] = []
+        self._orphans: list[object] = []  # of a parent process: kept, never touched
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns; each of its statements sees the newest committed state."""
+        connection = self._take()
+        try:
+            result = work(connection)
+        except BaseException:
+            _discard(connection)
+            raise
+        self._give(connection)
+        return result
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns, its changes committed together or not at all."""
+        connection = self._take()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            _discard(connection)  # rolls back
+            raise
+        self._give(connection)
+        return result
+
+    def close(self) -> None:
+        """Close what is idle; the next use opens anew."""
+        if self._pid == os.getpid():
+            while self._idle:
+                self._idle.pop().close()
+
+    def _take(self) -> sqlite3.Connection:
+        now = time.monotonic()
+        pid = os.getpid()
+        if pid != self._pid:
+            self._orphans.append(self._idle)
+            self._idle = []
+            self._pid = pid
+            self._looked = 0.0
+        if now - self._looked > LOOK_EVERY:
+            self._look()
+            self._looked = now
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def _give(self, connection: sqlite3.Connection) -> None:
+        if len(self._idle) < MAX_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _look(self) -> None:
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            inode = 0
+        if inode != self._inode:
+            self.close()
+            self._inode = inode
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self._timeout,
+            isolation_level=None,  # transactions are begun and ended above
+            check_same_thread=False,  # one thread at a time has it
+        )
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute("PRAGMA synchronous=NORMAL")
+            if version < self._version:
+                self._create(connection)
+            elif version > self._version:
+                raise sqlite3.DatabaseError(
+                    f"{self.path} was written by a newer version (schema {version})"
+                )
+            if not self._inode:
+                self._inode = self.path.stat().st_ino
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        """Make the tables; another process may be doing the same."""
+        deadline = time.monotonic() + self._timeout
+        while True:  # switching to WAL does not honour the busy timeout
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(BUSY_STEP / 1000)
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < self._version:
+            for statement in self._schema.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={self._version}")
+        connection.execute("COMMIT")
+
+
+def _discard(connection: sqlite3.Connection) -> None:
+    """Close after an error; what it had begun is rolled back by that."""
+    try:
+        connection.close()
+    except sqlite3.Error:
+        return

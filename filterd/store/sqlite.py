@@ -1,0 +1,291 @@
+"""sqlite - the stores in one file shared by all workers of a machine: the embedded default.
+
+Owns:   SqliteState (greylist, rates, correspondents, traps), its tables.
+Rules of this file: what can be answered by reading takes no write lock; expired rows are swept a few
+        at a time by whoever writes, so no call is ever long.
+Not here: connections and errors (database, breaker), the rules of greylisting (triplet).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filterd.core.stores import (
+    Bucket,
+    Greylisted,
+    LedgerDay,
+    Standing,
+    StoreHealth,
+    StoreRow,
+    Terms,
+)
+from filterd.store.breaker import Breaker
+from filterd.store.database import ERRORS, Database
+from filterd.store.keys import Seal
+from filterd.store.ledger import DAY, KEEP, as_days, delay_name, score_name
+from filterd.store.triplet import Client, Delivery, Step, step
+
+T = TypeVar("T")
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE triplet (key TEXT PRIMARY KEY, first REAL, attempts INTEGER, passed REAL, used REAL,
+    expires REAL) WITHOUT ROWID;
+CREATE INDEX triplet_expires ON triplet (expires);
+CREATE TABLE client (key TEXT PRIMARY KEY, passes INTEGER, counted REAL, expires REAL) WITHOUT ROWID;
+CREATE INDEX client_expires ON client (expires);
+CREATE TABLE ledger (day INTEGER, name TEXT, count INTEGER, PRIMARY KEY (day, name)) WITHOUT ROWID;
+CREATE TABLE bucket (key TEXT PRIMARY KEY, level REAL, at REAL, expires REAL) WITHOUT ROWID;
+CREATE INDEX bucket_expires ON bucket (expires);
+CREATE TABLE correspondent (key TEXT PRIMARY KEY, at REAL, expires REAL) WITHOUT ROWID;
+CREATE INDEX correspondent_expires ON correspondent (expires);
+CREATE TABLE trap (key TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID;
+CREATE INDEX trap_expires ON trap (expires);
+CREATE TABLE probe (id INTEGER PRIMARY KEY, at REAL)
+"""
+SWEEP_EVERY = 64  # writes of this process
+SWEEP_ROWS = 400  # of one table at a time: above what 5 * 64 writes can add, below 3 ms
+SWEPT = ("triplet", "client", "bucket", "correspondent", "trap")
+IMPORT_ROWS = 2_000  # in one transaction: others get the write lock in between
+EXPORT_ROWS = 2_000
+COLUMNS = {
+    "triplet": ("key", "first", "attempts", "passed", "used", "expires"),
+    "client": ("key", "passes", "counted", "expires"),
+    "ledger": ("day", "name", "count"),
+    "bucket": ("key", "level", "at", "expires"),
+    "correspondent": ("key", "at", "expires"),
+    "trap": ("key", "expires"),
+}
+
+
+def _replace(table: str) -> str:
+    columns = COLUMNS[table]
+    return f"INSERT OR REPLACE INTO {table} VALUES ({','.join('?' * len(columns))})"  # noqa: S608
+
+
+PUT = {table: _replace(table) for table in COLUMNS}
+GET_TRIPLET = "SELECT first, attempts, passed, used, expires FROM triplet WHERE key=?"
+GET_CLIENT = "SELECT passes, counted, expires FROM client WHERE key=?"
+GET_BUCKET = "SELECT level, at FROM bucket WHERE key=?"
+COUNT = (
+    "INSERT INTO ledger VALUES (?,?,1) ON CONFLICT (day, name) DO UPDATE SET count = count + 1"
+)
+
+
+class SqliteState:
+    """Thread-safe, and safe between processes."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        seal: Seal | None = None,
+        timeout: float = 0.15,
+        failures: int = 3,
+        probe_every: float = 0.5,
+    ) -> None:
+        self._seal = seal or Seal()
+        self._database = Database(path, SCHEMA, timeout=timeout, version=VERSION)
+        self._breaker = Breaker(
+            self.probe,
+            ERRORS,
+            kind="sqlite",
+            where=str(path),
+            failures=failures,
+            probe_every=probe_every,
+        )
+        self._writes = 0
+
+    # -- greylist
+
+    def attempt(self, client: str, keys: Sequence[str], now: float, terms: Terms) -> Greylisted:
+        sealed = [self._seal(key) for key in keys]
+        client = self._seal(client)
+        look = self._read(lambda db: _step(db, client, sealed, now, terms))
+        if look.is_read_only:
+            return look.answer
+
+        def work(db: sqlite3.Connection) -> Greylisted:
+            done = _step(db, client, sealed, now, terms)
+            if done.deliveries is not None:
+                for key, delivery in zip(sealed, done.deliveries, strict=True):
+                    db.execute(PUT["triplet"], (key, *delivery))
+            if done.client is not None:
+                db.execute(PUT["client"], (client, *done.client))
+            answer = done.answer
+            day = int(answer.first_seen // DAY)
+            if answer.standing is Standing.FIRST:
+                db.execute(COUNT, (day, "deferred"))
+            elif answer.standing is Standing.PASSED:
+                db.execute(COUNT, (day, "returned"))
+                db.execute(COUNT, (day, delay_name(now - answer.first_seen)))
+            return answer
+
+        return self._write(work, now)
+
+    def content(self, first_seen: float, score: float) -> None:
+        row = (int(first_seen // DAY), score_name(score))
+        self._write(lambda db: db.execute(COUNT, row), first_seen)
+
+    def ledger(self, since: float) -> Sequence[LedgerDay]:
+        query = "SELECT day, name, count FROM ledger WHERE day >= ?"
+        return as_days(
+            self._read(lambda db: db.execute(query, (int(since // DAY),)).fetchall())
+        )
+
+    # -- rates
+
+    def charge(self, buckets: Sequence[Bucket], cost: float, now: float) -> Sequence[float]:
+        def work(db: sqlite3.Connection) -> Sequence[float]:
+            levels = [self._level(db, bucket, now) + cost for bucket in buckets]
+            if all(
+                level <= bucket.burst for level, bucket in zip(levels, buckets, strict=True)
+            ):
+                for level, bucket in zip(levels, buckets, strict=True):
+                    self._fill(db, bucket, level, now)
+            return levels
+
+        return self._write(work, now)
+
+    def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            for bucket in buckets:
+                self._fill(db, bucket, max(0.0, self._level(db, bucket, now) - cost), now)
+
+        self._write(work, now)
+
+    def _level(self, db: sqlite3.Connection, bucket: Bucket, now: float) -> float:
+        row = db.execute(GET_BUCKET, (self._seal(bucket.key),)).fetchone()
+        if row is None:
+            return 0.0
+        level, at = row
+        leaked = max(0.0, now - float(at)) * bucket.limit / bucket.period
+        return max(0.0, float(level) - leaked)
+
+    def _fill(self, db: sqlite3.Connection, bucket: Bucket, level: float, now: float) -> None:
+        empty = now + level * bucket.period / bucket.limit
+        db.execute(PUT["bucket"], (self._seal(bucket.key), level, now, empty))
+
+    # -- correspondents
+
+    def sent(self, keys: Sequence[str], now: float, seconds: float) -> None:
+        rows = [(self._seal(key), now, now + seconds) for key in keys]
+        self._write(lambda db: db.executemany(PUT["correspondent"], rows), now)
+
+    def last_sent(self, keys: Sequence[str], now: float) -> Sequence[float]:
+        query = "SELECT at FROM correspondent WHERE key=? AND expires > ?"
+
+        def work(db: sqlite3.Connection) -> Sequence[float]:
+            rows = (db.execute(query, (self._seal(key), now)).fetchone() for key in keys)
+            return [float(row[0]) if row else 0.0 for row in rows]
+
+        return self._read(work)
+
+    # -- traps
+
+    def spring(self, keys: Sequence[str], now: float, seconds: float) -> None:
+        rows = [(self._seal(key), now + seconds) for key in keys]
+        self._write(lambda db: db.executemany(PUT["trap"], rows), now)
+
+    def trapped_until(self, keys: Sequence[str], now: float) -> float:
+        query = "SELECT expires FROM trap WHERE key=? AND expires > ?"
+
+        def work(db: sqlite3.Connection) -> float:
+            rows = (db.execute(query, (self._seal(key), now)).fetchone() for key in keys)
+            return max((float(row[0]) for row in rows if row), default=0.0)
+
+        return self._read(work)
+
+    # -- moving
+
+    def export_rows(self) -> Iterator[StoreRow]:
+        """Every row, a page at a time in key order; writers are not held up."""
+        for table, columns in COLUMNS.items():
+            width = 2 if table == "ledger" else 1
+            key = ", ".join(columns[:width])
+            marks = ",".join("?" * width)
+            query = (
+                f"SELECT * FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key}"  # noqa: S608
+                f" LIMIT {EXPORT_ROWS}"
+            )
+            last: tuple[Any, ...] = (-1, "")[:width] if width == 2 else ("",)
+            while rows := self._page(query, last):
+                for row in rows:
+                    name = " ".join(str(part) for part in row[:width])
+                    yield StoreRow(table, name, tuple(row[width:]))
+                last = rows[-1][:width]
+
+    def _page(self, query: str, last: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return self._read(lambda db: db.execute(query, last).fetchall())
+
+    def import_rows(self, rows: Iterable[StoreRow]) -> int:
+        pending = (row for row in rows if row.kind in COLUMNS)
+        count = 0
+        while chunk := list(islice(pending, IMPORT_ROWS)):
+            self._write(partial(self._import, rows=chunk), 0.0)
+            count += len(chunk)
+        return count
+
+    def _import(self, db: sqlite3.Connection, rows: list[StoreRow]) -> None:
+        for row in rows:
+            if row.kind == "ledger":
+                day, _, name = row.key.partition(" ")
+                db.execute(PUT["ledger"], (int(day), name, int(row.values[0])))
+            else:
+                db.execute(PUT[row.kind], (self._seal(row.key), *row.values))
+
+    # -- the rest
+
+    def probe(self) -> None:
+        """Write something; raises what sqlite3 raises."""
+        self._database.write(
+            lambda db: db.execute("INSERT OR REPLACE INTO probe VALUES (1, unixepoch())")
+        )
+
+    def health(self) -> StoreHealth:
+        return self._breaker.health()
+
+    def close(self) -> None:
+        self._breaker.close()
+        self._database.close()
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return self._breaker.call(lambda: self._database.read(work))
+
+    def _write(self, work: Callable[[sqlite3.Connection], T], now: float) -> T:
+        self._writes += 1
+        if self._writes % SWEEP_EVERY == 0 and now:
+            table = SWEPT[self._writes // SWEEP_EVERY % len(SWEPT)]
+
+            def swept(db: sqlite3.Connection) -> T:
+                _sweep(db, table, now)
+                return work(db)
+
+            return self._breaker.call(lambda: self._database.write(swept))
+        return self._breaker.call(lambda: self._database.write(work))
+
+
+def _step(
+    db: sqlite3.Connection, client: str, keys: Sequence[str], now: float, terms: Terms
+) -> Step:
+    row = db.execute(GET_CLIENT, (client,)).fetchone()
+    known = Client._make(row) if row else None
+    if known is not None and known.expires > now and 0 < terms.passes <= known.passes:
+        return step((), known, now, terms)  # allowed: nobody asks for the triplet
+    rows = (db.execute(GET_TRIPLET, (key,)).fetchone() for key in keys)
+    return step([Delivery._make(row) if row else None for row in rows], known, now, terms)
+
+
+def _sweep(db: sqlite3.Connection, table: str, now: float) -> None:
+    db.execute(
+        f"DELETE FROM {table} WHERE key IN"  # noqa: S608
+        f" (SELECT key FROM {table} WHERE expires <= ? LIMIT {SWEEP_ROWS})",
+        (now,),
+    )
+    if table == "client":
+        db.execute("DELETE FROM ledger WHERE day < ?", (int((now - KEEP) // DAY),))
