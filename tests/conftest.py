@@ -1,6 +1,6 @@
 """conftest - what holds for every test: no traffic off the machine, repeatable examples.
 
-Owns:   the loopback fence, the hypothesis profiles.
+Owns:   the loopback fence, the hypothesis profiles, an environment without FILTERD_ settings.
 Not here: markers (pyproject.toml); anything one folder alone needs (a conftest.py there, or tests/support).
 
 `HYPOTHESIS_PROFILE=explore pytest -m fuzz` looks further than the repeatable default.
@@ -17,8 +17,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import shared  # noqa: F401 - takes $FILTERD_SHARED before it is cleared below
+
 INTERNET = {socket.AF_INET, socket.AF_INET6}
 QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+
+# An operator's settings are no facts of a test; subprocesses inherit the cleaned environment.
+for _name in [name for name in os.environ if name.startswith("FILTERD_")]:
+    del os.environ[_name]
 
 settings.register_profile(
     "repeatable",

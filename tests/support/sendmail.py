@@ -3,8 +3,8 @@
 Owns:   PrivateSendmail; its .mc file; where the unpacked package is.
 Not here: unpacking (deploy/test), the last hop (deploy/demo/sink.py).
 
-Debian's sendmail-bin conflicts with postfix, so `deploy/test` unpacks it into `.state/sendmail` (or
-`$FILTERD_SENDMAIL`) and nothing of it is installed. Every path of the configuration points into the
+Debian's sendmail-bin conflicts with postfix, so `deploy/test` unpacks it into `.state/sendmail` and
+nothing of it is installed. Every path of the configuration points into the
 test's own folder. Needs root, as Sendmail's daemon does. There is no XCLIENT here: a client is 127.x.y.z.
 """
 
@@ -217,7 +217,7 @@ class PrivateSendmail:
 
 def sendmail_root() -> Path:
     """The unpacked package; MtaUnavailableError if it is not there or the user is not root."""
-    root = Path(os.environ.get("FILTERD_SENDMAIL") or ROOT / ".state" / "sendmail")
+    root = ROOT / ".state" / "sendmail"
     if not (root / "usr/libexec/sendmail/sendmail").exists():
         raise MtaUnavailableError(f"no Sendmail in {root} (deploy/test unpacks one)")
     if os.geteuid() != 0:

@@ -18,12 +18,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# Taken out of the environment, where filterd would look for a setting of that name.
+_NAMED = os.environ.pop("FILTERD_SHARED", "")
 MAX_UNPACKED = 2 << 30  # bytes; the largest archive unpacks to about 0.2 GB
 
 
 def shared_folder() -> Path:
     """The folder itself, whether or not it exists."""
-    return Path(os.environ.get("FILTERD_SHARED") or ROOT.parent / "shared")
+    return Path(_NAMED) if _NAMED else ROOT.parent / "shared"
 
 
 def shared_path(relative: str) -> Path:

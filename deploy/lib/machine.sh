@@ -1,0 +1,114 @@
+# machine.sh - what run, test and lock share: where things are, what is missing, the virtual environment.
+#
+# Sourced by bash scripts in deploy/ after `root` is set to the root of the checkout.
+# Nothing is installed that is there already; apt-get is called once, with everything that is missing.
+
+state="$root/.state"
+venv="$root/.venv"
+missing=() # Debian packages
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "$(basename "$0"): $*"
+    exit 1
+}
+
+# The interpreter that makes the environment: CPython 3.11 or later.
+find_python() {
+    local name
+    for name in ${PYTHON:-} python3.11 python3 python3.12 python3.13; do
+        if command -v "$name" >/dev/null &&
+            "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+# want PACKAGE... : note Debian packages to install.
+want() { missing+=("$@"); }
+
+# want_toolchain: what compiling pymilter takes. Looks for the things, not for the packages.
+want_toolchain() {
+    local python
+    if python="$(find_python)"; then
+        "$python" -c 'import venv, ensurepip' 2>/dev/null || want python3-venv
+        "$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || want python3-dev
+    else
+        want python3 python3-venv python3-dev
+    fi
+    { command -v gcc || command -v cc; } >/dev/null || want gcc libc6-dev
+    [ -e /usr/include/stdio.h ] || want libc6-dev
+    [ -e /usr/include/libmilter/mfapi.h ] || want libmilter-dev
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates
+}
+
+# install_missing: everything wanted so far, or the command that an administrator has to type.
+install_missing() {
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    local packages
+    packages="$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')"
+    packages="${packages% }"
+    missing=()
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "Not installed here: $packages"
+        say "As root, type:  apt-get update && apt-get install -y --no-install-recommends $packages"
+        return 1
+    fi
+    say "Installing $packages ..."
+    export DEBIAN_FRONTEND=noninteractive
+    mkdir -p "$state"
+    # shellcheck disable=SC2086 # one word a package
+    if ! { apt-get update && apt-get install -y --no-install-recommends $packages; } \
+        >"$state/apt.log" 2>&1 </dev/null; then
+        tail -n 20 "$state/apt.log" >&2
+        say "apt-get did not install: $packages (all of its output: $state/apt.log)"
+        return 1
+    fi
+}
+
+# make_venv LOCK : .venv/ with exactly what the lock says; at once if it has it already.
+make_venv() {
+    local lock="$1" python stamp
+    stamp="$venv/installed.lock"
+    if cmp -s "$lock" "$stamp" && [ -x "$venv/bin/python" ]; then
+        return
+    fi
+    # The test lock holds everything of the run lock, in the same versions: no need to go back.
+    if [ "$lock" = "$root/deploy/requirements.lock" ] &&
+        cmp -s "$root/deploy/requirements-test.lock" "$stamp" && [ -x "$venv/bin/python" ]; then
+        return
+    fi
+    want_toolchain
+    install_missing || exit 1
+    python="$(find_python)" || die "no CPython 3.11 or later (set PYTHON)"
+    say "Making .venv from $(basename "$lock") (a minute or two, once) ..."
+    mkdir -p "$state"
+    {
+        [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+        # sdists are built with the locked setuptools, not with whatever is newest today
+        pip_install -r "$root/deploy/requirements-build.lock" &&
+            pip_install --no-build-isolation -r "$lock"
+    } >"$state/pip.log" 2>&1 </dev/null || {
+        tail -n 20 "$state/pip.log" >&2
+        die "pip did not install $(basename "$lock") (all of its output: $state/pip.log)"
+    }
+    put_project_on_path
+    cp "$lock" "$stamp"
+}
+
+pip_install() {
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes "$@"
+}
+
+# The project runs from the checkout: a path file and the command, no build, nothing left in the tree.
+put_project_on_path() {
+    local site
+    site="$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+    printf '%s\n' "$root" >"$site/filterd.pth"
+    printf '#!/bin/sh\nexec "%s/bin/python" -m filterd "$@"\n' "$venv" >"$venv/bin/filterd"
+    chmod +x "$venv/bin/filterd"
+}
