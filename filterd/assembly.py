@@ -1,0 +1,110 @@
+"""assembly - one reading of the settings, made into everything that a scan needs.
+
+Owns:   Assembly (rules, plan, model of one generation), its scanner, the why-ids.
+Rules of this file: what workers share (rules, model, plan) is made before the fork; what holds a
+        descriptor or a thread (DNS, stores, metrics) opens after it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from filterd.checks.catalogue import ALL
+from filterd.classify import open_classifier
+from filterd.config.settings import FilterSettings
+from filterd.core.check import Classifier, Services
+from filterd.core.clock import Clock
+from filterd.core.lookup import NXDOMAIN, Answer, Question, Resolver, tempfail
+from filterd.ruleset import RuleSet
+from filterd.ruleset import load as load_rules
+from filterd.scan.scanner import Observer, Scanner, ignore, resolve_profiles
+from filterd.scan.schedule import Plan, plan
+from filterd.scan.score import ScoreTable
+from filterd.store import Stores
+
+_WHY_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no 0/O, 1/I: people read it aloud
+_WHY_LENGTH = 10  # 50 bits: a million verdicts collide with a chance of 1 in 2,000
+
+
+def new_why_id() -> str:
+    """A short id that a person can quote: reply text, log line, `filterd why`."""
+    bits = secrets.randbits(5 * _WHY_LENGTH)
+    return "".join(_WHY_ALPHABET[(bits >> 5 * n) & 31] for n in range(_WHY_LENGTH))
+
+
+class NoDns:
+    """A resolver for scans without DNS: nothing is known, and nothing fails."""
+
+    def ask(self, question: Question, deadline: float) -> Answer:
+        return tempfail("no DNS")
+
+    def prefetch(self, questions: object) -> None:
+        """Nothing to send."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What one reading of the settings makes, before any fork."""
+
+    settings: FilterSettings
+    rules: RuleSet
+    plan: Plan
+    classifier: Classifier | None
+
+    @classmethod
+    def of(cls, settings: FilterSettings) -> Assembly:
+        """Compile and load everything; ConfigError with every problem of settings and rules."""
+        checks = plan(ALL, settings.check_settings)
+        rules = load_rules(settings.rules)
+        classifier = open_classifier(settings.classifier, settings.state_dir)
+        return cls(settings, rules, checks, classifier)
+
+    @cached_property
+    def summary(self) -> str:
+        return f"{len(self.plan.checks)} checks, {self.rules.summary}"
+
+    def scanner(
+        self,
+        *,
+        resolver: Resolver,
+        stores: Stores | None,
+        clock: Clock,
+        observe: Observer = ignore,
+        new_id: Callable[[], str] = new_why_id,
+    ) -> Scanner:
+        """The scanner of one process."""
+        settings = self.settings
+        table = ScoreTable(self.rules.scores, self.rules.groups)
+        services = Services(
+            ask=lambda _question: NXDOMAIN,  # each conversation binds its own
+            clock=clock,
+            greylist=stores.greylist if stores else None,
+            rates=stores.rates if stores else None,
+            correspondents=stores.correspondents if stores else None,
+            traps=stores.traps if stores else None,
+            rules=self.rules,
+            classifier=self.classifier,
+            points=table.points,
+        )
+        return Scanner(
+            profiles=resolve_profiles(self.plan, settings.thresholds, settings.profiles),
+            services=services,
+            resolver=resolver,
+            table=table,
+            clock=clock,
+            new_id=new_id,
+            settings=settings.scan,
+            fields=settings.fields,
+            local_networks=settings.local_networks,
+            host_name=socket.getfqdn(),
+            configured_authserv_id=settings.authserv_id,
+            is_observing=settings.mode == "observe",
+            observe=observe,
+        )

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from filterd.core.evidence import Delay, Evidence, Hit, Proposal
+from filterd.core.stage import Stage
+from filterd.core.transaction import Transaction
+from filterd.core.verdict import Action, Reply
+from filterd.limits import LIMITS
+from tests.support.miltermta import Connection, Kind, Submission, play
+from tests.support.scanning import a_check
+from tests.support.service import running
+
+MAIL = b"From: a@example.org\r\nSubject: x\r\n\r\nbody\r\n"
+NO = Reply(550, "5.7.1", "100% no")
+LATER = Reply(451, "4.7.1", "later")
+
+
+def see(tx: Transaction) -> Iterable[Evidence]:
+    """Puts what the scanner saw into the verdict's field."""
+    session, envelope, message = tx.session, tx.envelope, tx.message
+    facts = {
+        "client": session.client,
+        "name": session.client_name,
+        "helo": session.helo,
+        "auth": session.auth_user,
+        "from": envelope.reverse_path,
+        "rcpt": ",".join(envelope.recipients),
+        "queue": envelope.queue_id,
+        "size": message.size,
+        "fields": len(message.header),
+        "marks": ",".join(sorted(message.marks)),
+        "profile": tx.profile,
+    }
+    for name, value in facts.items():
+        yield Hit(f"{name}:{value}")
+
+
+def seen(edits: Iterable[object]) -> dict[str, str]:
+    for edit in edits:
+        if getattr(edit, "name", "") == "X-Spam-Status":
+            text = edit.value.decode().replace("\n\t", " ")  # type: ignore[attr-defined]
+            tests = text.split("tests=")[1].split(" action=")[0]
+            pairs = (item.rpartition("=")[0].partition(":") for item in tests.split(", "))
+            return {name: value for name, _, value in pairs}
+    raise AssertionError("no X-Spam-Status")
+
+
+def test_the_facts_of_a_session_arrive_whole(tmp_path: Path) -> None:
+    with running(tmp_path, a_check("see", see)) as service:
+        with Connection(service.address) as mta:
+            played = play(
+                mta,
+                Submission(
+                    MAIL,
+                    client="2001:db8::5",
+                    recipients=("u1@example.net", "u2@example.net"),
+                    reverse_path="jörg@bücher.example",
+                    macros={"auth_authen": "joe"},
+                ),
+            )
+        facts = seen(played.edits)
+    assert facts["client"] == "2001:db8::5"
+    assert facts["name"] == "mail.example.org"
+    assert facts["auth"] == "joe"
+    assert facts["profile"] == "authenticated"
+    assert facts["rcpt"] == "u1@example.net,u2@example.net" or facts["rcpt"].startswith("u1")
+    assert facts["queue"] == "4TestQueueId"
+    assert facts["fields"] == "2"
+    assert played.answer.kind is Kind.ACCEPT
+
+
+def test_a_reply_at_rcpt_refuses_that_recipient_only(tmp_path: Path) -> None:
+    def grey(tx: Transaction) -> Iterable[Evidence]:
+        if tx.recipient.startswith("new"):
+            yield Proposal(Action.GREYLIST, "GREY", LATER)
+
+    with running(tmp_path, a_check("grey", grey, runs=[Stage.RCPT])) as service:
+        with Connection(service.address) as mta:
+            played = play(
+                mta, Submission(MAIL, recipients=("old@example.net", "new@example.net"))
+            )
+    answers = {path: answer for path, answer in played.recipients}
+    assert answers["old@example.net"].goes_on
+    assert answers["new@example.net"].text == "451 4.7.1 later (why WHY1)"
+    assert played.answer.kind is Kind.ACCEPT
+
+
+def test_a_reject_carries_code_text_and_why_id_and_percent_signs_survive(
+    tmp_path: Path,
+) -> None:
+    check = a_check("no", lambda _: [Proposal(Action.REJECT, "NO", NO)])
+    with running(tmp_path, check) as service, Connection(service.address) as mta:
+        played = play(mta, Submission(MAIL))
+    assert played.answer.text.replace("%%", "%") == "550 5.7.1 100% no (why WHY1)"
+
+
+def test_an_exception_in_a_callback_defers_and_keeps_the_connection(tmp_path: Path) -> None:
+    def blow(tx: Transaction) -> Iterable[Evidence]:
+        raise MemoryError if tx.envelope.reverse_path.startswith("bad") else RuntimeError
+
+    # a broken table breaks the verdict itself, outside of the checks' isolation
+    class Broken:
+        def apply(self, _evidence: object) -> object:
+            raise RuntimeError("boom")
+
+        def points(self, _evidence: object) -> object:
+            return {}
+
+    with running(tmp_path, a_check("blow", blow), table=Broken()) as service:
+        with Connection(service.address) as mta:
+            first = play(mta, Submission(MAIL))
+            second = play(mta, Submission(MAIL), same_session=True)
+    assert first.answer.text.startswith("451 4.3.0")
+    assert second.answer.text.startswith("451 4.3.0")
+
+
+def test_a_check_that_cannot_answer_early_does_not_make_the_mta_wait(tmp_path: Path) -> None:
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        from tests.support.miltermta import Step
+
+        quiet = Step.NR_FIELD
+        assert mta.steps & quiet
+    with (
+        running(tmp_path, a_check("r", lambda _: (), runs=[Stage.RCPT])) as service,
+        Connection(service.address) as mta,
+    ):
+        assert not int(mta.steps) & 0x8000  # SMFIP_NR_RCPT
+
+
+def test_several_messages_of_a_session_do_not_mix(tmp_path: Path) -> None:
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        sizes = []
+        for number in range(3):
+            content = MAIL + b"x" * 100 * number
+            played = play(mta, Submission(content), same_session=number > 0)
+            sizes.append(int(seen(played.edits)["size"]))
+    assert [size - sizes[0] for size in sizes] == [0, 100, 200]
+
+
+def test_an_aborted_transaction_leaves_no_trace(tmp_path: Path) -> None:
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        mta.connect("mail.example.org", "192.0.2.1")
+        mta.helo()
+        mta.mail("<first@example.org>")
+        mta.rcpt("<u@example.net>")
+        mta.field(b"Subject", b" gone")
+        mta.abort()
+        played = play(mta, Submission(MAIL), same_session=True)
+    facts = seen(played.edits)
+    assert (facts["from"], facts["fields"]) == ("sender@example.org", "2")
+
+
+def test_a_field_above_64_kib_does_not_cost_the_connection(tmp_path: Path) -> None:
+    content = b"From: a@example.org\r\nX-Long: " + b"y" * 102_000 + b"\r\n\r\nbody\r\n"
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        played = play(mta, Submission(content))
+    assert played.answer.kind is Kind.ACCEPT
+    assert int(seen(played.edits)["size"]) > 102_000
+
+
+def test_ten_thousand_fields_are_bounded_and_marked(tmp_path: Path) -> None:
+    content = b"From: a@example.org\r\n" + b"X-A: b\r\n" * 10_000 + b"\r\nbody\r\n"
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        facts = seen(play(mta, Submission(content)).edits)
+    assert int(facts["fields"]) == LIMITS.header_fields
+    assert "too-many-fields" in facts["marks"]
+
+
+def test_an_oversized_message_is_scanned_as_a_prefix_and_marked(tmp_path: Path) -> None:
+    content = MAIL + b"z" * 78 + b"\r\n"
+    content += (b"z" * 78 + b"\r\n") * (LIMITS.message_bytes // 80)
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        played = play(mta, Submission(content))
+    facts = seen(played.edits)
+    assert "oversize" in facts["marks"]
+    assert int(facts["size"]) == pytest.approx(len(content), abs=100)
+
+
+def test_the_tarpit_holds_the_answer_and_tells_the_mta_that_we_are_alive(
+    tmp_path: Path,
+) -> None:
+    check = a_check("pit", lambda _: [Delay(0.2, "PIT")])
+    with running(tmp_path, check) as service, Connection(service.address) as mta:
+        played = play(mta, Submission(MAIL))
+    assert played.outcome is not None
+    assert played.outcome.progress >= 1

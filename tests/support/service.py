@@ -1,0 +1,118 @@
+"""A master with real workers around checks that a test chooses; for tests of serve and the milter."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filterd.config.listen import Socket
+from filterd.core.check import Check
+from filterd.core.clock import SystemClock
+from filterd.core.errors import ConfigError, ConfigProblem
+from filterd.frontends.milter.service import DelayGate, MilterService
+from filterd.scan.scanner import Scanner
+from filterd.serve.master import Generation, Master
+from filterd.serve.sockets import Listen
+from filterd.serve.worker import Job
+from tests.support.scanning import a_scanner
+
+
+@dataclass
+class Service:
+    """The running master; `address` is where its milter listens."""
+
+    pid: int
+    status_file: Path
+    address: tuple[str, int] | str
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.status_file.read_text())
+        return found
+
+    @property
+    def workers(self) -> list[int]:
+        """Pids of workers that take connections."""
+        return [w["pid"] for w in self.status["workers"] if not w["retiring"]]
+
+    def until(self, is_true: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Return once it is true; AssertionError after `seconds`."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                if is_true():
+                    return
+            time.sleep(0.01)
+        raise AssertionError("it did not become true in time")
+
+
+class _Worker:
+    def __init__(self, scanner: Scanner) -> None:
+        self._service = MilterService(scanner, "test", DelayGate(10))
+
+    def run(self, listener: socket.socket) -> None:
+        self._service.run(listener)
+
+    def retire(self, patience: float) -> None:
+        self._service.retire(patience)
+
+    def close(self) -> None: ...
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running(
+    tmp_path: Path,
+    *checks: Check,
+    workers: int = 2,
+    address: Socket | None = None,
+    patience: float = 5.0,
+    **scanner: Any,
+) -> Iterator[Service]:
+    """Fork a master that serves `checks`; a file "broken" in tmp_path makes reloads fail."""
+    where = address or Socket(host="127.0.0.1", port=free_port())
+    status_file = tmp_path / "status.json"
+
+    def build() -> Generation:
+        if (tmp_path / "broken").exists():
+            raise ConfigError([ConfigProblem("rules.toml", "3:1", "broken on purpose")])
+        made = a_scanner(*checks, clock=SystemClock(), **scanner)
+        job = Job("milter", workers, Listen(where), lambda: _Worker(made))
+        return Generation([job], patience, {}, summary="test")
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            code = Master(build=build, status_file=status_file, wall=SystemClock().now).run()
+        except BaseException as error:  # noqa: BLE001 - the test sees it on stderr
+            print(repr(error), file=sys.stderr)
+            code = 70
+        os._exit(code)
+    service = Service(pid, status_file, where.path or (where.host, where.port))
+    try:
+        service.until(lambda: len(service.workers) == workers)
+        yield service
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        end = time.monotonic() + patience + 5
+        while time.monotonic() < end and os.waitpid(pid, os.WNOHANG) == (0, 0):
+            time.sleep(0.02)
+
+
+__all__: Sequence[str] = ("Service", "free_port", "running")
