@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import pytest
 
 from deploy.demo.postfix import MtaUnavailableError, PrivatePostfix
+from deploy.demo.service import Service
 from deploy.demo.sink import SmtpSink
 from tests.support.sendmail import PrivateSendmail
 
 Mta = TypeVar("Mta")
 StartPostfix = Callable[..., PrivatePostfix]
+StartService = Callable[..., Service]
 StartSendmail = Callable[..., PrivateSendmail]
 
 
@@ -52,3 +54,14 @@ def available(build: Callable[..., Mta], *arguments: object, **options: object) 
         return build(*arguments, **options)
     except MtaUnavailableError as reason:
         pytest.skip(str(reason))
+
+
+@pytest.fixture
+def start_service() -> Iterator[StartService]:
+    """`start_service({"checks.greylist.enabled": False})`: a running filterd, ended after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(settings: Mapping[str, object] | None = None, **options: str) -> Service:
+            return stack.enter_context(Service(settings, **options))
+
+        yield start
