@@ -1,6 +1,6 @@
 """settings - the tree of filterd.toml; every table is the settings class of the layer that reads it.
 
-Owns:   FilterSettings, MilterSettings, HttpSettings, HistorySettings; the table [checks.NAME].
+Owns:   FilterSettings, MilterSettings, HttpSettings; the table [checks.NAME].
 Not here: decoding and its messages (config.decode), files and environment (config.load), defaults of
         other layers (their own settings modules).
 """
@@ -14,9 +14,11 @@ from typing import Literal
 from pydantic import Field, SecretStr, create_model
 
 from filterd.checks.catalogue import ALL
+from filterd.classify.settings import ClassifierSettings
 from filterd.config.listen import Mode, Socket, SocketAddress
 from filterd.core.check import CheckSettings
 from filterd.core.settings import Duration, Flag, Network, Settings, Size, parse_network
+from filterd.dns.settings import DnsSettings
 from filterd.limits import LIMITS
 from filterd.observe.settings import LogSettings, MetricsSettings
 from filterd.scan.settings import (
@@ -26,6 +28,7 @@ from filterd.scan.settings import (
     ScanSettings,
     Thresholds,
 )
+from filterd.store.settings import HistorySettings, StoreSettings
 
 
 class MilterSettings(Settings):
@@ -53,7 +56,7 @@ class MilterSettings(Settings):
     )
     group: str = Field(default="", description="Group to become; empty: that of `user`.")
     timeout: Duration = Field(
-        default=7210.0,
+        default=7200.0,
         ge=10,
         description="Silence of the MTA after which its connection is closed.",
     )
@@ -96,23 +99,6 @@ class HttpSettings(Settings):
     timeout: Duration = Field(
         default=30.0, gt=0, le=600, description="Time a client has to send its request."
     )
-
-
-class HistorySettings(Settings):
-    """What is kept of past verdicts, for `filterd why` and `filterd history`."""
-
-    enabled: Flag = Field(default=True, description="Whether verdicts are recorded.")
-    keep: Duration = Field(
-        default=14 * 86400.0, ge=3600, description="Age at which a verdict is forgotten."
-    )
-    max_verdicts: int = Field(
-        default=1_000_000, ge=1000, description="Number of verdicts kept; the oldest go first."
-    )
-    privacy: Literal["full", "hashed", "domain"] = Field(
-        default="full",
-        description="Addresses as they are, as keyed hashes (findable by who knows them), or their domain only.",
-    )
-    subject: Flag = Field(default=False, description="Whether the Subject is kept.")
 
 
 ChecksTable = create_model(
@@ -163,6 +149,11 @@ class FilterSettings(Settings):
     fields: FieldSettings = Field(default=FieldSettings(), description=FieldSettings.__doc__)
     profiles: dict[str, ProfileSettings] = Field(
         default=DEFAULT_PROFILES, description=ProfileSettings.__doc__
+    )
+    dns: DnsSettings = Field(default=DnsSettings(), description=DnsSettings.__doc__)
+    store: StoreSettings = Field(default=StoreSettings(), description=StoreSettings.__doc__)
+    classifier: ClassifierSettings = Field(
+        default=ClassifierSettings(), description=ClassifierSettings.__doc__
     )
     log: LogSettings = Field(default=LogSettings(), description=LogSettings.__doc__)
     metrics: MetricsSettings = Field(

@@ -1,0 +1,136 @@
+"""main - the `filterd` command: global options, subcommands loaded when they are called.
+
+Owns:   cli, COMMANDS (name -> "module:function"; an area adds its line), the last-resort error report.
+Rules of this file: importing it imports no subcommand, so that `filterd scan` pays for scanning only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+import filterd
+from filterd.core.errors import ConfigError, FilterdError
+from filterd.frontends.cli.context import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TEMPORARY,
+    EXIT_USAGE,
+    App,
+    Context,
+    fail,
+    report_config_error,
+)
+
+_HERE = "filterd.frontends.cli"
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:function, one line of help)
+    "serve": (f"{_HERE}.serve:serve", "Run the milter (and HTTP) in the foreground."),
+    "scan": (f"{_HERE}.scan:scan", "Scan message files and say what would become of them."),
+    "config": (f"{_HERE}.config:config", "Check the configuration, or show what is in force."),
+    "status": (f"{_HERE}.status:status", "What runs, since when, with what."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is called, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from difflib import get_close_matches
+
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, 1)
+            if not near:
+                raise
+            raise click.UsageError(f'{error.message} Did you mean "{near[0]}"?', ctx) from None
+
+
+def _setting(
+    _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
+) -> dict[str, str]:
+    settings = {}
+    for item in values:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise click.BadParameter(f"expected key=value, got {item!r}")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Main file; default $FILTERD_CONFIG, then /etc/filterd/filterd.toml.",
+)
+@click.option(
+    "-s",
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_setting,
+    help="Set one key for this run, e.g. thresholds.reject=12.",
+)
+@click.version_option(filterd.__version__, prog_name="filterd")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, overrides: dict[str, str]) -> None:
+    """An anti-spam milter for Postfix and Sendmail that says why."""
+    ctx.obj = Context(ctx.obj, config, overrides)
+
+
+def run(make_app: Callable[[], App], arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _invoke(make_app, given)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else EXIT_USAGE
+    except BrokenPipeError:  # `filterd ... | head`: nobody reads on, and that is no failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def _invoke(make_app: Callable[[], App], arguments: list[str]) -> int:
+    """The status a command returned; SystemExit where one of our own errors was reported."""
+    try:
+        status = cli.main(
+            args=arguments, prog_name="filterd", obj=make_app, standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    except ConfigError as error:
+        report_config_error(error, as_json="--json" in arguments)
+    except FilterdError as error:
+        fail(str(error), EXIT_TEMPORARY)
+    return status if isinstance(status, int) else EXIT_OK

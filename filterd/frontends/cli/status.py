@@ -1,0 +1,171 @@
+"""status - `filterd status`: what runs, since when, with what.
+
+Owns:   the command and what it prints. Reads what the master writes (status.json in the run directory);
+        the settings, when nothing runs.
+Exit status: 0 running, 1 not running (or not ready), 2 configuration problem.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from filterd.frontends.cli.context import (
+    EXIT_NO,
+    EXIT_OK,
+    Context,
+    console,
+    json_option,
+    pass_context,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from filterd.config.settings import FilterSettings
+    from filterd.core.check import Check
+
+MAX_STATUS_BYTES = 4 << 20
+STALE = 15.0  # seconds; the master writes every second
+
+
+@click.command()
+@json_option
+@pass_context
+def status(context: Context, as_json: bool) -> int:
+    """Show what runs, since when, each check on or off and why, workers, rules, model, stores."""
+    from filterd.core.clock import SystemClock
+
+    settings = context.settings
+    now = SystemClock().now()
+    found = gather(settings, context.app.checks(), now)
+    if as_json:
+        print_json(found, indent=2)
+    else:
+        show(found, now)
+    return EXIT_OK if found["running"] else EXIT_NO
+
+
+def gather(settings: FilterSettings, checks: Sequence[Check], now: float) -> dict[str, Any]:
+    """Everything there is to say, as plain values."""
+    written = read_status(settings.run_dir / "status.json")
+    running = written is not None and is_alive(written, now)
+    return {
+        "running": running,
+        "mode": settings.mode,
+        "state_dir": str(settings.state_dir),
+        "sockets": [str(s) for s in settings.milter.sockets],
+        "checks": check_table(settings, checks),
+        **((written or {}) if running else {}),
+    }
+
+
+def read_status(path: Path) -> dict[str, Any] | None:
+    """What the master wrote last; None when there is nothing readable."""
+    try:
+        with path.open("rb") as stream:
+            found = json.loads(stream.read(MAX_STATUS_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_alive(written: Mapping[str, Any], now: float) -> bool:
+    """True when the process that wrote it is there and writes still."""
+    pid, at = written.get("pid"), written.get("written")
+    if not isinstance(pid, int) or not isinstance(at, int | float) or now - at > STALE:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def check_table(settings: FilterSettings, checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """Each check: on or off, and which profiles leave it out."""
+    tables = settings.check_settings
+    return [
+        {
+            "name": check.name,
+            "enabled": tables[check.name].enabled,
+            "reason": ""
+            if tables[check.name].enabled
+            else f"checks.{check.name}.enabled = false",
+            "on_error": tables[check.name].on_error,
+            "not_in": sorted(
+                name
+                for name, profile in settings.profiles.items()
+                if check.name in profile.disable
+            ),
+            "stage": check.stage.name.lower(),
+        }
+        for check in checks
+    ]
+
+
+def show(found: Mapping[str, Any], now: float) -> None:
+    """The same for a person."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = console()
+    if found["running"]:
+        out.print(
+            f"[green bold]running[/] since {ago(now - found['started'])}, pid {found['pid']}, "
+            f"mode {found['mode']}, generation {found['generation']}, "
+            f"{found.get('restarts', 0)} workers replaced"
+        )
+    else:
+        out.print(f"[red bold]not running[/] (mode {found['mode']})")
+    out.print(
+        f"listens on {escape(', '.join(found['sockets']))}; state in {escape(found['state_dir'])}"
+    )
+    if problem := found.get("reload_problem"):
+        out.print(f"[red]last reload failed, the old set runs on:[/] {escape(str(problem))}")
+    for worker in found.get("workers", ()):
+        out.print(
+            f"  worker {worker['pid']} ({escape(worker['job'])}) since {ago(now - worker['since'])}"
+            f", generation {worker['generation']}{', retiring' if worker['retiring'] else ''}"
+        )
+    for key in sorted(set(found) - _SAID):
+        out.print(f"{key}: {escape(_plain(found[key]))}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("check", "", "from", "on error", "not in profiles"):
+        table.add_column(title)
+    for check in found["checks"]:
+        on = "[green]on[/]" if check["enabled"] else "[yellow]off[/]"
+        note = (
+            escape(", ".join(check["not_in"])) if check["enabled"] else escape(check["reason"])
+        )
+        table.add_row(check["name"], on, check["stage"], check["on_error"], note)
+    out.print(table)
+
+
+_SAID = {
+    "running", "mode", "state_dir", "sockets", "checks", "pid", "started", "generation", "restarts",
+    "reload_problem", "written", "workers",
+}  # fmt: skip
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value)
+    return str(value)
+
+
+def ago(seconds: float) -> str:
+    """How long ("3 min"), in the largest unit that says something."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(0, int(seconds))} s"
