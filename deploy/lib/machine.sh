@@ -74,12 +74,9 @@ install_missing() {
 make_venv() {
     local lock="$1" python stamp
     stamp="$venv/installed.lock"
-    if cmp -s "$lock" "$stamp" && [ -x "$venv/bin/python" ]; then
-        return
-    fi
-    # The test lock holds everything of the run lock, in the same versions: no need to go back.
-    if [ "$lock" = "$root/deploy/requirements.lock" ] &&
-        cmp -s "$root/deploy/requirements-test.lock" "$stamp" && [ -x "$venv/bin/python" ]; then
+    if [ -x "$venv/bin/python" ] && has_lock "$lock" "$stamp"; then
+        # a checkout that was moved since
+        [ "$(cat "$venv/root" 2>/dev/null)" = "$root" ] || put_project_on_path
         return
     fi
     want_toolchain
@@ -100,6 +97,13 @@ make_venv() {
     cp "$lock" "$stamp"
 }
 
+# has_lock LOCK STAMP : is that what was installed? The test lock holds all of the run lock, in the same
+# versions, so that going from tests to service installs nothing.
+has_lock() {
+    cmp -s "$1" "$2" && return
+    [ "$1" = "$root/deploy/requirements.lock" ] && cmp -s "$root/deploy/requirements-test.lock" "$2"
+}
+
 pip_install() {
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes "$@"
 }
@@ -111,4 +115,5 @@ put_project_on_path() {
     printf '%s\n' "$root" >"$site/filterd.pth"
     printf '#!/bin/sh\nexec "%s/bin/python" -m filterd "$@"\n' "$venv" >"$venv/bin/filterd"
     chmod +x "$venv/bin/filterd"
+    printf '%s\n' "$root" >"$venv/root"
 }
