@@ -1,0 +1,242 @@
+"""cache - what was answered lately, and what is being asked just now.
+
+Owns:   TTLs positive and negative (RFC 2308), their bounds, merging of equal questions in flight, the
+        hold on a domain that timed out.
+Asks:   the stub, or anything that gives flights.
+Not here: sockets (stub.py).
+Rules of this file: entries and bytes are bounded, the oldest give way; a TEMPFAIL is kept FAILURE_TTL
+        seconds (RFC 2308 7.1 allows 300) so that one message does not ask a broken server ten times.
+
+A domain is held after a real timeout only, for `hold` seconds: whole (the organizational domain), if
+nothing below it is known to answer, else just the part that was asked. Nameservers of one domain that
+are down would otherwise cost every message the whole budget.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from filterd.core.lookup import Answer, Question, Status, tempfail
+from filterd.dns.stub import Flight
+from filterd.mail.domain import organizational
+
+FAILURE_TTL = 5.0  # seconds
+MAX_HOLDS = 1_000
+MAX_COUNTED_ZONES = 100  # zones whose timeouts are counted one by one
+ENTRY_BYTES = 400  # of an entry beside the text it carries, measured with tracemalloc
+
+
+class FlightSource(Protocol):
+    """The stub, as the cache sees it."""
+
+    def submit(
+        self, question: Question, done: Callable[[Question, Answer], None] | None = None
+    ) -> Flight: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class CacheCounters:
+    """What happened since the start; for status and metrics."""
+
+    asked: int = 0  # by checks and prefetches
+    hits: int = 0
+    merged: int = 0  # with an equal question under way
+    held: int = 0  # answered "held" without asking
+    evicted: int = 0
+
+
+def _size(answer: Answer) -> int:
+    """About how many bytes an answer takes."""
+    return (
+        ENTRY_BYTES
+        + sum([len(text) + 40 for text in answer.txt])
+        + 80 * (len(answer.names) + len(answer.addresses) + len(answer.mx))
+    )
+
+
+def _reverse_zone(name: str) -> str | None:
+    """The network that a reverse name is held by: /24 of IPv4, /48 of IPv6; None for other names."""
+    labels = name.split(".")
+    if name.endswith(".in-addr.arpa"):
+        return ".".join(labels[-5:])
+    if name.endswith(".ip6.arpa"):
+        return ".".join(labels[-14:])
+    return None
+
+
+class Cache:
+    """A Resolver with memory in front of one without."""
+
+    def __init__(
+        self,
+        source: FlightSource,
+        *,
+        entries: int = 20_000,
+        size: int = 16 << 20,
+        min_ttl: float = 5.0,
+        max_ttl: float = 3600.0,
+        max_negative_ttl: float = 600.0,
+        hold: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counters = CacheCounters()
+        self._source = source
+        self._max_entries = entries
+        self._max_size = size
+        self._min_ttl = min_ttl
+        self._max_ttl = max_ttl
+        self._max_negative_ttl = max_negative_ttl
+        self._hold = hold
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._answers: dict[Question, tuple[float, Answer]] = {}  # until, in order of arrival
+        self._bytes = 0
+        self._flights: dict[Question, Flight] = {}
+        self._holds: dict[str, float] = {}
+        self._timeouts: dict[str, int] = {}
+
+    # -- Resolver -----------------------------------------------------------------------------
+
+    def ask(self, question: Question, deadline: float) -> Answer:
+        found = self._find(question)
+        return found if isinstance(found, Answer) else found.wait(deadline)
+
+    def prefetch(self, questions: Iterable[Question]) -> None:
+        for question in questions:
+            self._find(question)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def stats(self) -> Mapping[str, int]:
+        """Counters, of the stub too where it has any, and how much is kept."""
+        counters: dict[str, int] = asdict(self.counters)
+        source = getattr(self._source, "counters", None)
+        if source is not None:
+            counters.update(asdict(source))
+        counters["entries"] = len(self._answers)
+        counters["bytes"] = self._bytes
+        counters["holds"] = len(self._live_holds())
+        return counters
+
+    def timeouts(self) -> Mapping[str, int]:
+        """How often questions of a zone timed out; the first MAX_COUNTED_ZONES zones by name."""
+        with self._lock:
+            return dict(self._timeouts)
+
+    def held(self) -> tuple[str, ...]:
+        """Domains that are not asked just now."""
+        return self._live_holds()
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _find(self, question: Question) -> Answer | Flight:
+        """The answer that is known, or the flight that brings it."""
+        with self._lock:
+            self.counters.asked += 1
+            entry = self._answers.get(question)
+            if entry is not None:
+                if entry[0] > self._monotonic():
+                    self.counters.hits += 1
+                    return entry[1]
+                self._drop(question)
+            flight = self._flights.get(question)
+            if flight is not None:
+                self.counters.merged += 1
+                return flight
+            if self._holds and self._is_held(question.name):
+                self.counters.held += 1
+                return tempfail("held")
+        # The lock is not held while sending; two threads may ask the same once in a blue moon.
+        flight = self._source.submit(question, self._landed)
+        with self._lock:
+            if flight.answer is None:
+                self._flights[question] = flight
+        return flight
+
+    def _landed(self, question: Question, answer: Answer) -> None:
+        """Called once for each flight, in the reader's thread."""
+        is_timeout = answer.status is Status.TEMPFAIL and answer.reason == "timeout"
+        zone = (
+            _reverse_zone(question.name) or organizational(question.name) if is_timeout else ""
+        )
+        with self._lock:
+            self._flights.pop(question, None)
+            if is_timeout:
+                self._note_timeout(question.name, zone or question.name)
+            self._keep(question, answer)
+
+    def _keep(self, question: Question, answer: Answer) -> None:
+        match answer.status:
+            case Status.OK:
+                ttl = min(max(float(answer.ttl), self._min_ttl), self._max_ttl)
+            case Status.NODATA | Status.NXDOMAIN:
+                ttl = min(max(float(answer.ttl), self._min_ttl), self._max_negative_ttl)
+            case Status.TEMPFAIL:
+                if answer.reason in {"closed", "overload"}:
+                    return
+                ttl = (
+                    min(FAILURE_TTL, self._hold) if answer.reason == "timeout" else FAILURE_TTL
+                )
+        size = _size(answer)
+        if question in self._answers:
+            self._drop(question)
+        if not self._max_entries or size > self._max_size // 8:
+            return
+        while len(self._answers) >= self._max_entries or self._bytes + size > self._max_size:
+            self._drop(next(iter(self._answers)))
+            self.counters.evicted += 1
+        self._answers[question] = (self._monotonic() + ttl, answer)
+        self._bytes += size
+
+    def _drop(self, question: Question) -> None:
+        _, answer = self._answers.pop(question)
+        self._bytes -= _size(answer)
+
+    # -- holds --------------------------------------------------------------------------------
+
+    def _note_timeout(self, name: str, zone: str) -> None:
+        if zone in self._timeouts or len(self._timeouts) < MAX_COUNTED_ZONES:
+            self._timeouts[zone] = self._timeouts.get(zone, 0) + 1
+        if not self._hold:
+            return
+        now = self._monotonic()
+        if self._is_answering(zone, now):  # a part of it is down: hold no more than that
+            zone = name if name == zone else name.partition(".")[2]
+            if zone.count(".") < 1 or self._is_answering(zone, now):
+                zone = name
+        if len(self._holds) >= MAX_HOLDS:
+            self._holds = {held: until for held, until in self._holds.items() if until > now}
+        if len(self._holds) < MAX_HOLDS:
+            self._holds[zone] = now + self._hold
+
+    def _is_answering(self, zone: str, now: float) -> bool:
+        """Whether anything at or below a zone is known; walks the cache, at timeouts only."""
+        below = "." + zone
+        return any(
+            until > now
+            and answer.status is not Status.TEMPFAIL
+            and (question.name == zone or question.name.endswith(below))
+            for question, (until, answer) in self._answers.items()
+        )
+
+    def _is_held(self, name: str) -> bool:
+        while name:
+            until = self._holds.get(name)
+            if until is not None:
+                if until > self._monotonic():
+                    return True
+                del self._holds[name]
+            name = name.partition(".")[2]
+        return False
+
+    def _live_holds(self) -> tuple[str, ...]:
+        now = self._monotonic()
+        with self._lock:
+            return tuple(zone for zone, until in self._holds.items() if until > now)

@@ -1,0 +1,649 @@
+"""stub - many questions over few UDP sockets, one reader thread, answers as flights.
+
+Owns:   sending, retransmission, failover between servers, matching of replies, TCP on truncation.
+Asks:   recursive servers; nothing is remembered here but which server keeps silent.
+Not here: the packet format (wire.py), TTLs and merging (cache.py).
+Rules of this file: a reply counts only if server, port, id and question are those of a query under way
+        (RFC 5452 9); sockets are connected, take random ports and are replaced after SENDS_PER_PORT
+        queries. Only the reader thread touches the selector. No lock is held while a callback runs.
+        After fork the child starts anew: nothing of the parent's is used.
+
+Callers send from their own thread, so that a question costs one system call and no thread switch;
+the reader retransmits when a timer says so. While every server keeps silent, new questions get
+SILENT_BUDGET seconds only, so that an outage of the resolver does not hold up each mail for long.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import heapq
+import os
+import select
+import selectors
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from filterd.core.lookup import NXDOMAIN, Answer, Question, tempfail
+from filterd.dns import wire
+from filterd.dns.stream import Stream
+
+SOCKETS_PER_SERVER = 4
+SENDS_PER_PORT = 512  # queries before a socket gives way to one with another random port
+MAX_FLIGHTS = 8_000  # questions under way; more are TEMPFAIL "overload"
+MAX_STREAMS = 32  # TCP connections at once; more are TEMPFAIL "truncated"
+MISSES = 3  # silent tries before a server goes to the end of the order
+BENCH_SECONDS = 15.0  # and for how long
+SILENT_FLIGHTS = 8  # timed out in a row, nothing heard in between: the servers are silent
+SILENT_BUDGET = 0.5  # seconds for a question while they are
+LINGER = 5.0  # seconds the reader keeps ticking after the last question, to save wake-ups
+TICK = 0.2  # seconds
+DOZE = 10  # milliseconds that replies may lie in the socket while nobody waits for any
+DATAGRAM = 4096  # bytes; more than EDNS_PAYLOAD cannot come
+
+Server = tuple[str, int]  # address, port
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the start; for status and metrics."""
+
+    questions: int = 0
+    sent: int = 0
+    retransmitted: int = 0
+    received: int = 0
+    stray: int = 0  # replies nobody waits for, or with the wrong question
+    tcp: int = 0
+    timeouts: int = 0
+    failures: int = 0  # SERVFAIL, REFUSED, garbage ...: answers that say nothing
+
+
+class Flight:
+    """One question under way; any number of threads may wait for it."""
+
+    __slots__ = (
+        "_latch",
+        "alias_hops",
+        "answer",
+        "asked",
+        "done",
+        "edns",
+        "errors",
+        "expires",
+        "question",
+        "section",
+        "server",
+        "slots",
+        "stream",
+        "stub",
+        "tries",
+    )
+
+    def __init__(
+        self,
+        stub: Stub,
+        question: Question,
+        expires: float,
+        done: Callable[[Question, Answer], None] | None,
+    ) -> None:
+        self.stub = stub
+        self.question = question
+        self.asked = question  # changes when a chain of aliases is followed
+        self.expires = expires  # monotonic seconds
+        self.done = done
+        self.answer: Answer | None = None
+        self.section = b""
+        self.slots: list[tuple[_Channel, int]] = []
+        self.stream: Stream | None = None
+        self.server = 0
+        self.tries = 0
+        self.errors = 0
+        self.alias_hops = 0
+        self.edns = True
+        self._latch = threading.Lock()
+        self._latch.acquire()
+
+    def wait(self, deadline: float) -> Answer:
+        """Return the answer, or TEMPFAIL "deadline" if it is not there by then."""
+        if self.answer is None:
+            self.stub.look(self)
+        if self.answer is None:
+            remaining = deadline - time.monotonic()
+            if remaining > 0:
+                with self.stub.waiting():
+                    if self._latch.acquire(timeout=min(remaining, 3600.0)):
+                        self._latch.release()  # for the next who waits
+        return self.answer if self.answer is not None else tempfail("deadline")
+
+    def land(self, answer: Answer) -> None:
+        """Give the answer to everybody; once."""
+        self.answer = answer
+        try:
+            if self.done is not None:
+                self.done(self.question, answer)
+        finally:
+            self._latch.release()
+
+
+@dataclass(slots=True, eq=False)
+class _Channel:
+    """One connected UDP socket and the queries that went out of it."""
+
+    socket: socket.socket
+    server: int
+    flights: dict[int, Flight] = field(default_factory=dict)
+    sends: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Peer:
+    """One server and how it behaves."""
+
+    address: Server
+    channels: list[_Channel] = field(default_factory=list)
+    misses: int = 0
+    benched_until: float = 0.0
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+class Stub:
+    """Asks recursive servers; a Resolver without memory."""
+
+    def __init__(
+        self, servers: Sequence[Server], *, budget: float = 4.0, retransmit: float = 1.0
+    ) -> None:
+        self.counters = Counters()
+        self._servers = tuple(servers)
+        self._budget = budget
+        self._retransmit = retransmit
+        self._forget()
+        this = weakref.ref(self)
+
+        def after_fork() -> None:
+            stub = this()
+            if stub is not None:
+                stub._forget()  # noqa: SLF001
+
+        os.register_at_fork(after_in_child=after_fork)
+
+    def _forget(self) -> None:
+        """The state of a stub that has not started."""
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._peers: list[_Peer] = []
+        self._retired: list[tuple[float, _Channel]] = []
+        self._timers: list[tuple[float, int, Flight]] = []
+        self._timer_count = 0
+        self._under_way: set[Flight] = set()
+        self._streams = 0
+        self._sleeps_until = 0.0
+        self._active_until = 0.0
+        self._silence = 0
+        self._reopen_at = 0.0
+        self._waiters = 0
+        self._is_dozing = False
+        self._truncated: collections.deque[tuple[Flight, int]] = collections.deque()
+
+    # -- what callers use -------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the sockets and start the reader; done by the first question otherwise."""
+        with self._lock:
+            if self._thread is not None or self._closed:
+                return
+            self._selector = selectors.DefaultSelector()
+            self._wake_end, self._wake = socket.socketpair()
+            for end in (self._wake_end, self._wake):
+                end.setblocking(False)
+            self._selector.register(self._wake_end, selectors.EVENT_READ, self._drain)
+            self._peers = [_Peer(server) for server in self._servers]
+            self._open_missing()
+            self._thread = threading.Thread(target=self._read, name="dns", daemon=True)
+            self._thread.start()
+
+    def submit(
+        self, question: Question, done: Callable[[Question, Answer], None] | None = None
+    ) -> Flight:
+        """Send a question and return its flight.
+
+        `done` is called once, in the reader's thread or (when nothing could be sent) in this one.
+        """
+        if self._thread is None:
+            self.start()
+        now = time.monotonic()
+        budget = self._budget
+        if self._silence >= SILENT_FLIGHTS:
+            budget = min(budget, SILENT_BUDGET)
+        flight = Flight(self, question, now + budget, done)
+        try:
+            flight.section = wire.question_section(question)
+        except wire.WireError:
+            flight.land(NXDOMAIN)  # a name that cannot be in the DNS is not in the DNS
+            return flight
+        with self._lock:
+            if self._closed or len(self._under_way) >= MAX_FLIGHTS:
+                failure = "closed" if self._closed else "overload"
+            else:
+                failure = ""
+                self.counters.questions += 1
+                self._under_way.add(flight)
+                self._active_until = now + LINGER
+                due = self._send(flight, now)
+                is_asleep = due < self._sleeps_until
+        if failure:
+            flight.land(tempfail(failure))
+        elif is_asleep:
+            self._wake_up()
+        return flight
+
+    def ask(self, question: Question, deadline: float) -> Answer:
+        return self.submit(question).wait(deadline)
+
+    def prefetch(self, questions: Iterable[Question]) -> None:
+        for question in questions:
+            self.submit(question)
+
+    def look(self, flight: Flight) -> None:
+        """Read what has come for a flight already, in the caller's thread; never blocks.
+
+        Questions that went out a stage ago are mostly answered: that saves two thread switches.
+        """
+        with self._lock:
+            channels = [channel for channel, _ in flight.slots]
+        for channel in channels:
+            self._readable(channel)
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While somebody waits, the reader reads at once."""
+        with self._lock:
+            self._waiters += 1
+        if self._is_dozing:
+            self._wake_up()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters -= 1
+
+    def close(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._closed = True
+        if thread is not None:
+            self._wake_up()
+            thread.join(5.0)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no server has answered lately though asked."""
+        return self._silence >= SILENT_FLIGHTS
+
+    @property
+    def benched(self) -> tuple[str, ...]:
+        """Servers passed over just now because they kept silent."""
+        now = time.monotonic()
+        return tuple(
+            f"{peer.address[0]}:{peer.address[1]}"
+            for peer in self._peers
+            if peer.benched_until > now
+        )
+
+    # -- sending; the lock is held ------------------------------------------------------------
+
+    def _send(self, flight: Flight, now: float) -> float:
+        """Send one try and set its timer; returns when that is due."""
+        flight.tries += 1
+        for _ in range(len(self._peers)):
+            index = self._choose(flight, now)
+            channel = self._channel(self._peers[index])
+            flight.server = index
+            if channel is not None and self._send_on(channel, flight):
+                break
+            self._miss(index, now)
+            flight.tries += 1
+        interval = self._retransmit * (1.0 if flight.tries <= 2 else 2.0)
+        due = min(now + interval, flight.expires)
+        self._set_timer(due, flight)
+        return due
+
+    def _set_timer(self, due: float, flight: Flight) -> None:
+        self._timer_count += 1
+        heapq.heappush(self._timers, (due, self._timer_count, flight))
+
+    def _choose(self, flight: Flight, now: float) -> int:
+        """The server for this try: in the settings' order, benched ones last, one on each time."""
+        if len(self._peers) == 1:
+            return 0
+        order = sorted(
+            range(len(self._peers)), key=lambda i: (self._peers[i].benched_until > now, i)
+        )
+        return order[(flight.tries - 1) % len(order)]
+
+    def _channel(self, peer: _Peer) -> _Channel | None:
+        if not peer.channels:
+            return None
+        return peer.channels[os.urandom(1)[0] % len(peer.channels)]
+
+    def _send_on(self, channel: _Channel, flight: Flight) -> bool:
+        query_id = int.from_bytes(os.urandom(2), "big")
+        while query_id in channel.flights:
+            query_id = int.from_bytes(os.urandom(2), "big")
+        channel.sends += 1
+        packet = wire.query(flight.section, query_id, edns=flight.edns)
+        channel.flights[query_id] = flight  # before it is sent: the reply may be faster than we
+        flight.slots.append((channel, query_id))
+        try:
+            try:
+                channel.socket.send(packet)
+            except ConnectionRefusedError:  # an earlier packet's ICMP; this one is not sent yet
+                channel.socket.send(packet)
+        except BlockingIOError:
+            pass  # the send buffer is full: as if the packet had been lost
+        except OSError:
+            del channel.flights[query_id]
+            flight.slots.pop()
+            return False
+        self.counters.sent += 1
+        return True
+
+    def _miss(self, index: int, now: float) -> None:
+        peer = self._peers[index]
+        peer.misses += 1
+        if peer.misses >= MISSES:
+            peer.benched_until = now + BENCH_SECONDS
+
+    def _release(self, flight: Flight) -> bool:
+        """Take a flight off the books; False if it had landed already."""
+        if flight not in self._under_way:
+            return False
+        self._under_way.discard(flight)
+        for channel, query_id in flight.slots:
+            if channel.flights.get(query_id) is flight:
+                del channel.flights[query_id]
+        flight.slots.clear()
+        if flight.stream is not None:
+            self._close_stream(flight)
+        return True
+
+    # -- the reader thread --------------------------------------------------------------------
+
+    def _read(self) -> None:
+        doze = select.poll()
+        doze.register(self._wake_end, select.POLLIN)
+        while not self._closed:
+            timeout = self._tick(time.monotonic())
+            events = self._selector.select(timeout)
+            if events and not self._waiters:
+                self._is_dozing = True
+                if not self._waiters:
+                    doze.poll(DOZE)
+                self._is_dozing = False
+                events = self._selector.select(0)
+            for key, _ in events:
+                key.data()
+        self._shut_down()
+
+    def _tick(self, now: float) -> float | None:
+        """Run the timers that are due; returns seconds to sleep, None for no limit."""
+        expired: list[Flight] = []
+        while self._truncated:
+            self._over_tcp(*self._truncated.popleft())
+        with self._lock:
+            while self._timers and self._timers[0][0] <= now:
+                _, _, flight = heapq.heappop(self._timers)
+                if flight.answer is None and flight in self._under_way:
+                    self._time_out(flight, now, expired)
+            self._renew_channels(now)
+            until = self._timers[0][0] if self._timers else float("inf")
+            if self._active_until > now or self._retired:
+                until = min(until, now + TICK)
+            self._sleeps_until = until
+        for flight in expired:
+            flight.land(tempfail("timeout"))
+        return None if until == float("inf") else max(until - now, 0.0)
+
+    def _time_out(self, flight: Flight, now: float, expired: list[Flight]) -> None:
+        """A try was not answered in time: another one, or the end."""
+        if flight.stream is None:
+            self._miss(flight.server, now)
+        elif now < min(flight.stream.due, flight.expires):
+            self._set_timer(min(flight.stream.due, flight.expires), flight)
+            return
+        if now >= flight.expires:
+            self._release(flight)
+            self.counters.timeouts += 1
+            self._silence += 1
+            expired.append(flight)
+            return
+        if flight.stream is not None:
+            self._close_stream(flight)
+        self.counters.retransmitted += 1
+        self._send(flight, now)
+
+    def _readable(self, channel: _Channel) -> None:
+        while True:
+            try:
+                packet = channel.socket.recv(DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError:  # ICMP port unreachable: nobody listens there
+                if channel.socket.fileno() >= 0:
+                    self._refused(channel)
+                return
+            self._arrived(channel, packet)
+
+    def _arrived(self, channel: _Channel, packet: bytes) -> None:
+        """A datagram came from a server; it counts if a query of this socket waits for it."""
+        flight = channel.flights.get(int.from_bytes(packet[:2], "big"))
+        if flight is None:
+            self.counters.stray += 1
+            return
+        if not wire.is_reply_to(packet, flight.section):
+            if flight.edns and wire.is_bare_error(packet):
+                self._heard(channel.server)
+                self._without_edns(flight)
+                return
+            self.counters.stray += 1
+            return
+        self.counters.received += 1
+        self._heard(channel.server)
+        self._judge(flight, packet, channel.server)
+
+    def _heard(self, server: int) -> None:
+        peer = self._peers[server]
+        peer.misses = 0
+        peer.benched_until = 0.0
+        self._silence = 0
+
+    def _judge(self, flight: Flight, packet: bytes, server: int) -> None:
+        """Land a flight with what the packet says, or go on asking."""
+        try:
+            reply = wire.read_reply(packet, flight.asked, flight.section)
+        except wire.WireError:
+            self._failed(flight, "garbage")
+            return
+        if reply.answer is not None:
+            self._land(flight, reply.answer)
+        elif reply.truncated:
+            self._truncated.append((flight, server))  # streams are the reader's
+            self._wake_up()
+        elif reply.alias:
+            self._follow(flight, reply.alias)
+        elif reply.rcode in {wire.FORMERR, wire.NOTIMP} and flight.edns:
+            self._without_edns(flight)
+        else:
+            self._failed(flight, wire.RCODES.get(reply.rcode, f"rcode-{reply.rcode}"))
+
+    def _land(self, flight: Flight, answer: Answer) -> None:
+        with self._lock:
+            is_ours = self._release(flight)
+        if is_ours:
+            flight.land(answer)
+
+    def _failed(self, flight: Flight, reason: str) -> None:
+        """A server said that it cannot tell: the next one is asked, once each."""
+        with self._lock:
+            self.counters.failures += 1
+            flight.errors += 1
+            now = time.monotonic()
+            goes_on = (
+                flight.errors < len(self._peers)
+                and now < flight.expires
+                and flight in self._under_way
+            )
+            if goes_on:
+                if flight.stream is not None:
+                    self._close_stream(flight)
+                self._send(flight, now)
+        if not goes_on:
+            self._land(flight, tempfail(reason))
+
+    def _refused(self, channel: _Channel) -> None:
+        with self._lock:
+            waiting = list(channel.flights.values())
+            channel.flights.clear()
+            self._miss(channel.server, time.monotonic())
+        for flight in waiting:
+            self._failed(flight, "unreachable")
+
+    def _without_edns(self, flight: Flight) -> None:
+        """RFC 6891 7: a server that does not know EDNS0 is asked again without."""
+        with self._lock:
+            flight.edns = False
+            flight.tries -= 1
+            self._send(flight, time.monotonic())
+
+    def _follow(self, flight: Flight, alias: str) -> None:
+        """The server left the chain of aliases to us."""
+        flight.alias_hops += 1
+        if flight.alias_hops > wire.MAX_ALIASES:
+            self._land(flight, tempfail("alias-loop"))
+            return
+        flight.asked = Question(alias, flight.question.rrtype)
+        try:
+            section = wire.question_section(flight.asked)
+        except wire.WireError:
+            self._land(flight, NXDOMAIN)
+            return
+        with self._lock:
+            for channel, query_id in flight.slots:
+                if channel.flights.get(query_id) is flight:
+                    del channel.flights[query_id]
+            flight.slots.clear()
+            flight.section = section
+            self._send(flight, time.monotonic())
+
+    # -- TCP ----------------------------------------------------------------------------------
+
+    def _over_tcp(self, flight: Flight, server: int) -> None:
+        """Ask again over TCP (RFC 7766 5)."""
+        if flight.stream is not None or flight.answer is not None:
+            return
+        if self._streams >= MAX_STREAMS:
+            self._failed(flight, "truncated")
+            return
+        self.counters.tcp += 1
+        query_id = int.from_bytes(os.urandom(2), "big")
+        query = wire.query(flight.section, query_id)
+
+        def finished(packet: bytes | None) -> None:
+            is_reply = (
+                packet is not None
+                and packet[:2] == query[:2]
+                and wire.is_reply_to(packet, flight.section)
+            )
+            with self._lock:
+                if flight.stream is stream:
+                    self._close_stream(flight)
+            if packet is not None and is_reply and not packet[2] & 0x02:
+                self._judge(flight, packet, server)
+            else:
+                self._failed(flight, "tcp")
+
+        self._streams += 1
+        stream = Stream(self._selector, self._servers[server], query, finished)
+        stream.due = time.monotonic() + 2 * self._retransmit  # three round trips and the data
+        flight.stream = stream
+        stream.open()
+
+    def _close_stream(self, flight: Flight) -> None:
+        if flight.stream is not None:
+            flight.stream.close()
+            flight.stream = None
+            self._streams -= 1
+
+    # -- sockets ------------------------------------------------------------------------------
+
+    def _open_missing(self) -> None:
+        for index, peer in enumerate(self._peers):
+            while len(peer.channels) < SOCKETS_PER_SERVER:
+                channel = self._open_channel(index)
+                if channel is None:
+                    break
+                peer.channels.append(channel)
+
+    def _open_channel(self, index: int) -> _Channel | None:
+        host, port = self._servers[index]
+        opened = socket.socket(_family(host), socket.SOCK_DGRAM)
+        try:
+            opened.setblocking(False)
+            opened.connect((host, port))
+        except OSError:  # no route just now
+            opened.close()
+            return None
+        channel = _Channel(opened, index)
+        self._selector.register(opened, selectors.EVENT_READ, lambda: self._readable(channel))
+        return channel
+
+    def _renew_channels(self, now: float) -> None:
+        """Replace sockets that sent enough, close replaced ones nobody waits for any more."""
+        for index, peer in enumerate(self._peers):
+            for place, channel in enumerate(peer.channels):
+                if channel.sends >= SENDS_PER_PORT:
+                    fresh = self._open_channel(index)
+                    if fresh is not None:
+                        peer.channels[place] = fresh
+                        self._retired.append((now + self._budget, channel))
+        if self._retired:
+            still = []
+            for until, channel in self._retired:
+                if channel.flights and until > now:
+                    still.append((until, channel))
+                else:
+                    self._selector.unregister(channel.socket)
+                    channel.socket.close()
+            self._retired = still
+        if now >= self._reopen_at:
+            self._reopen_at = now + LINGER
+            self._open_missing()
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._wake_end.recv(4096):
+                pass
+
+    def _wake_up(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._wake.send(b"\x00")
+
+    def _shut_down(self) -> None:
+        with self._lock:
+            left = list(self._under_way)
+            for flight in left:
+                self._release(flight)
+            for key in list(self._selector.get_map().values()):
+                if isinstance(key.fileobj, socket.socket):
+                    key.fileobj.close()
+            self._selector.close()
+            self._wake.close()
+        for flight in left:
+            flight.land(tempfail("closed"))
