@@ -30,6 +30,9 @@ class Limits:
     received_hops: int = 100  # RFC 5321 6.3 expects loops to be found near 100
     signatures: int = 8  # RFC 6376 8.4: each costs a DNS question and a hash
     arc_sets: int = 50  # RFC 8617 4.2.1
+    signature_bytes: int = 16 << 10  # of one signature field parsed; real ones are < 4 kB
+    record_bytes: int = 16 << 10  # of one TXT record parsed as a DKIM key or a DMARC policy
+    author_domains: int = 5  # evaluated for DMARC; RFC 9989 11.5 warns of large numbers
     recipients: int = 1_000  # per transaction
     dns_questions: int = 200  # per scan
     archive_members: int = 200
