@@ -8,7 +8,7 @@ Rules of this file: bytes in, bytes kept; `raw` joined gives what came in, or DK
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,24 +90,33 @@ class Header:
         return isinstance(name, str) and name.lower() in self._by_key
 
 
-def split(raw: bytes, max_fields: int, max_bytes: int) -> tuple[Header, int, tuple[str, ...]]:
+def split(
+    raw: bytes,
+    max_fields: int,
+    max_bytes: int,
+    *,
+    start: int = 0,
+    delimiters: Container[bytes] = (),
+) -> tuple[Header, int, tuple[str, ...]]:
     """Return (header, offset of the body, defects) of a whole message; any bytes give a result.
 
     Defects: "mbox-from" (a leading "From " line was passed over), "junk-line" (a line that is no
     field ends the header, as MTAs treat it), "too-many-fields", "header-too-long".
-    Lines may end in CRLF or LF. `max_bytes` bounds what is looked at.
+    Lines may end in CRLF or LF. `max_bytes` bounds what is looked at. The header of a part begins
+    at `start` and also ends before a line that is in `delimiters` (white space at its end off).
     """
     defects: list[str] = []
     fields: list[Field] = []
     skipped = 0
-    position = 0
-    end = min(len(raw), max_bytes)
-    if raw.startswith((b"From ", b">From ")):
+    position = start
+    size = len(raw)
+    end = min(size, start + max_bytes)
+    if start == 0 and raw.startswith((b"From ", b">From ")):
         newline = raw.find(b"\n", 0, end)
-        position = newline + 1 if newline >= 0 else len(raw)
+        position = newline + 1 if newline >= 0 else size
         defects.append("mbox-from")
-    name: bytes | None = None
-    start = 0  # of the value of the field being read
+    name: str | None = None
+    begin = 0  # of the value of the field being read
     last = 0  # end of its last line, line end excluded
 
     def finish() -> None:
@@ -115,31 +124,34 @@ def split(raw: bytes, max_fields: int, max_bytes: int) -> tuple[Header, int, tup
         if name is None:
             return
         if len(fields) < max_fields:
-            fields.append(Field(name.decode("latin-1"), raw[start:last]))
+            fields.append(Field(name, raw[begin:last]))
         else:
             skipped += 1
 
-    while position < len(raw):
+    while position < size:
         if position >= end:
             defects.append("header-too-long")
             break
         newline = raw.find(b"\n", position)
-        next_line = newline + 1 if newline >= 0 else len(raw)
-        stop = newline if newline >= 0 else len(raw)
+        next_line = newline + 1 if newline >= 0 else size
+        stop = newline if newline >= 0 else size
         if stop > position and raw[stop - 1] == 0x0D:
             stop -= 1
         if stop == position:  # the empty line
             position = next_line
             break
-        if raw[position] in b" \t" and name is not None:
+        first = raw[position]
+        if name is not None and (first == 0x20 or first == 0x09):
             last = stop
         else:
+            if first == 0x2D and delimiters and raw[position:stop].rstrip() in delimiters:
+                break
             match = _NAME.match(raw, position, stop)
             if match is None:
                 defects.append("junk-line")
                 break
             finish()
-            name, start, last = match.group(1), match.end(), stop
+            name, begin, last = match.group(1).decode("latin-1"), match.end(), stop
         position = next_line
     finish()
     if skipped:

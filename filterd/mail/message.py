@@ -37,6 +37,8 @@ class Message:
         self.body = body
         self.size = size or sum(len(f.line) for f in header) + 2 + len(body)
         self._marks = tuple(marks)
+        self._lists: dict[str, AddressList] = {}
+        self._texts: dict[str, str] = {}
 
     @classmethod
     def from_bytes(cls, raw: bytes, *, limits: Limits = LIMITS) -> Message:
@@ -86,11 +88,14 @@ class Message:
         """Each text/html part that is shown, parsed once (mail.html)."""
         from filterd.mail.html import parse
 
-        return tuple(
-            parse(part.text)
-            for part in self.parts
-            if part.content_type == "text/html" and not part.is_attachment
-        )
+        documents = []
+        room = LIMITS.html_bytes
+        for part in self.parts:
+            if part.is_html and not part.is_attachment and room > 0:
+                text = part.text[:room]
+                room -= len(text) + 1_000  # many small documents cost too
+                documents.append(parse(text))
+        return tuple(documents)
 
     @cached_property
     def text(self) -> str:
@@ -115,10 +120,13 @@ class Message:
 
     def decoded(self, name: str) -> str:
         """The topmost field of that name, unfolded, encoded words decoded; "" where absent."""
-        from filterd.mail.text import decode_words
+        known = self._texts.get(name)
+        if known is None:
+            from filterd.mail.text import decode_words
 
-        field = self.header.first(name)
-        return decode_words(field.unfolded) if field else ""
+            field = self.header.first(name)
+            known = self._texts[name] = decode_words(field.unfolded) if field else ""
+        return known
 
     @cached_property
     def author(self) -> AddressList:
@@ -127,9 +135,12 @@ class Message:
 
     def addresses(self, name: str) -> AddressList:
         """Addresses of every field of that name, with defects (mail.address)."""
-        from filterd.mail.address import parse_fields
+        known = self._lists.get(name)
+        if known is None:
+            from filterd.mail.address import parse_fields
 
-        return parse_fields(self.header.all(name))
+            known = self._lists[name] = parse_fields(self.header.all(name))
+        return known
 
     @cached_property
     def hops(self) -> tuple[Hop, ...]:

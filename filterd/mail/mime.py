@@ -1,0 +1,574 @@
+"""mime - the tree of parts (RFC 2045, 2046, 2183, 2231), walked once, decoded on demand.
+
+Owns:   Part, Tree, walk, parameters; transfer encodings.
+Not here: charsets (mail.charset), what looks suspicious (checks.mime, checks.attachment).
+Rules of this file: one pass over the body whatever the nesting; any bytes give a tree; no limit of
+        filterd.limits is passed and each reached one is marked. A part keeps offsets into the
+        message and is sliced, decoded and read as text only when asked.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from filterd.limits import LIMITS, Limits
+from filterd.mail.charset import decode
+from filterd.mail.header import Header, split
+from filterd.mail.text import decode_words
+
+MAX_PARAMETERS = 100  # of one field that are kept; real mail has < 10
+MAX_FIELD = 16_384  # bytes of a structured MIME field that are read; boundaries are far shorter
+PART_FIELDS = 100  # fields kept of a part's header
+
+_TYPE = re.compile(
+    r"\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)\s*+/\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)"
+)
+_TOKEN = re.compile(r"\s*+([^\s;()\"=]++)")
+_PARAMETER = re.compile(
+    r"""[;\s]*+([^\s;="()]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;]*+))|;|[^;]++""",
+    re.DOTALL,
+)
+_SECTION = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*)?\Z")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_HEX = re.compile(rb"%([0-9A-Fa-f]{2})")
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+)
+_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+\Z")
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{1,255}\r?$", re.MULTILINE)
+_ENCODINGS = frozenset(
+    {"7bit", "8bit", "binary", "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue"}
+)
+_NO_DELIMITERS: dict[bytes, tuple[int, bool]] = {}
+
+
+def comments_off(text: str) -> str:
+    """The text without its comments (RFC 5322 3.2.2); quoted strings are left alone."""
+    if "(" not in text:
+        return text
+    kept: list[str] = []
+    depth = 0
+    quoted = False
+    start = 0
+    skip = -1
+    for match in re.finditer(r'[()"\\]', text):
+        at = match.start()
+        if at == skip:
+            continue
+        character = match.group()
+        if character == "\\":
+            skip = at + 1
+        elif character == '"':
+            if depth == 0:
+                quoted = not quoted
+        elif quoted:
+            continue
+        elif character == "(":
+            if depth == 0:
+                kept.append(text[start:at])
+            depth += 1
+        elif depth:
+            depth -= 1
+            start = at + 1
+    if depth == 0:
+        kept.append(text[start:])
+    return " ".join(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameterized:
+    """A MIME field that has parameters: its main value, lower case, and the parameters."""
+
+    value: str
+    params: Mapping[str, str]
+    defects: frozenset[str]
+
+
+def parameters(raw: bytes) -> Parameterized:
+    """Read `Content-Type` or `Content-Disposition`; names lower case, RFC 2231 and 2047 decoded.
+
+    The first of two parameters of one name wins. Defects: "duplicate-parameter",
+    "too-many-parameters", "long-field", "parameter-continuation" (RFC 2231 sections).
+    """
+    return _short(raw) if len(raw) <= 300 else _read(raw)
+
+
+def _read(raw: bytes) -> Parameterized:
+    defects: set[str] = set()
+    if len(raw) > MAX_FIELD:
+        raw = raw[:MAX_FIELD]
+        defects.add("long-field")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    text = comments_off(text)
+    match = _TYPE.match(text)
+    if match is not None:
+        value = f"{match.group(1)}/{match.group(2)}".lower()
+    else:
+        match = _TOKEN.match(text)
+        value = match.group(1).lower() if match is not None else ""
+    plain: dict[str, str] = {}
+    sections: dict[str, dict[int, tuple[str, bool]]] = {}
+    count = 0
+    for found in _PARAMETER.finditer(text, match.end() if match is not None else 0):
+        name = found.group(1)
+        if name is None:
+            continue
+        count += 1
+        if count > MAX_PARAMETERS:
+            defects.add("too-many-parameters")
+            break
+        content = found.group(2)
+        if content is not None:
+            content = _ESCAPE.sub(r"\1", content) if "\\" in content else content
+        else:
+            content = found.group(3).strip()
+        name = name.lower()
+        if "*" in name:
+            section = _SECTION.match(name)
+            if section is not None:
+                sections.setdefault(section.group(1), {}).setdefault(
+                    int(section.group(2) or 0), (content, section.group(3) is not None)
+                )
+                continue
+        if name in plain:
+            defects.add("duplicate-parameter")
+            continue
+        plain[name] = content
+    for name, content in plain.items():
+        if "=?" in content:
+            plain[name] = decode_words(content.encode("utf-8"))
+    for name, pieces in sections.items():
+        if len(pieces) > 1:
+            defects.add("parameter-continuation")
+        if name in plain:
+            defects.add("duplicate-parameter")
+        plain[name] = _join(pieces)  # RFC 2231 5: the extended form wins
+    return Parameterized(value, plain, frozenset(defects))
+
+
+_short = lru_cache(maxsize=2048)(_read)
+
+
+def _join(pieces: Mapping[int, tuple[str, bool]]) -> str:
+    """The value of RFC 2231 sections in their order."""
+    charset = ""
+    octets = b""
+    for number in sorted(pieces):
+        content, is_extended = pieces[number]
+        if is_extended and not octets and content.count("'") >= 2:
+            charset, _, content = content.split("'", 2)
+        data = content.encode("utf-8")
+        octets += _HEX.sub(_percent, data) if is_extended else data
+    return decode(octets, charset)
+
+
+def _percent(match: re.Match[bytes]) -> bytes:
+    return bytes((int(match.group(1), 16),))
+
+
+class Part:
+    """One node of the tree; `parent` is the index of the part around it, None for the message.
+
+    `raw` is the undecoded body; `decoded` and `text` are bounded by `limits.part_bytes` and
+    `limits.text_bytes`. Defects: "bad-content-type", "several-content-type",
+    "several-transfer-encoding", "unknown-transfer-encoding", "encoded-multipart", "no-boundary",
+    "long-boundary", "no-parts", "unclosed", "junk-header", those of `parameters`.
+    """
+
+    __slots__ = (
+        "__dict__", "body_end", "body_start", "charset", "content_type", "depth", "header", "index",
+        "marked", "params", "parent", "source", "transfer_encoding",
+    )  # fmt: skip
+
+    def __init__(self, header: Header, source: bytes, start: int, *, default: str) -> None:
+        self.header = header
+        self.source = source
+        self.body_start = start
+        self.body_end = len(source)
+        self.index = 0
+        self.depth = 0
+        self.parent: int | None = None
+        self.marked: set[str] = set()
+        self._read_type(default)
+        self._read_encoding()
+
+    def _read_type(self, default: str) -> None:
+        fields = self.header.all("content-type")
+        self.params: Mapping[str, str] = {}
+        self.content_type = default
+        if fields:
+            read = parameters(fields[0].unfolded)
+            self.params = read.params
+            if "/" in read.value:
+                self.content_type = read.value
+            else:  # RFC 2045 5.2: what is not understood is text/plain
+                self.content_type = "text/plain"
+                self.marked.add("bad-content-type")
+            self.marked |= read.defects
+            if len(fields) > 1:
+                self.marked.add("several-content-type")
+        self.charset = self.params.get("charset", "").strip("\"' ").lower()[:60]
+
+    def _read_encoding(self) -> None:
+        fields = self.header.all("content-transfer-encoding")
+        self.transfer_encoding = "7bit"
+        if fields:
+            token = _TOKEN.match(comments_off(fields[0].value[:200]))
+            self.transfer_encoding = token.group(1).lower() if token is not None else ""
+            if self.transfer_encoding not in _ENCODINGS:
+                self.marked.add("unknown-transfer-encoding")
+            if len(fields) > 1:
+                self.marked.add("several-transfer-encoding")
+
+    @property
+    def defects(self) -> frozenset[str]:
+        return frozenset(self.marked)
+
+    @property
+    def raw(self) -> bytes:
+        """The body as it stands in the message, transfer encoding kept."""
+        return self.source[self.body_start : self.body_end]
+
+    @property
+    def size(self) -> int:
+        """Bytes of `raw`."""
+        return self.body_end - self.body_start
+
+    @property
+    def is_multipart(self) -> bool:
+        return self.content_type.startswith("multipart/")
+
+    @property
+    def is_html(self) -> bool:
+        return self.content_type in {"text/html", "application/xhtml+xml"}
+
+    @property
+    def is_text(self) -> bool:
+        return self.content_type.startswith("text/")
+
+    @cached_property
+    def _disposition(self) -> Parameterized:
+        field = self.header.first("content-disposition")
+        return parameters(field.unfolded) if field is not None else _NOTHING
+
+    @property
+    def disposition(self) -> str:
+        """ "inline", "attachment" or ""; an unknown one is "attachment" (RFC 2183 2.8)."""
+        value = self._disposition.value
+        return value if value in {"", "inline"} else "attachment"
+
+    @cached_property
+    def filename(self) -> str:
+        """The decoded name by `filename`, else by `name`; "" without."""
+        return self._disposition.params.get("filename") or self.params.get("name", "")
+
+    @cached_property
+    def content_id(self) -> str:
+        return self.header.value("content-id").strip("<> \t")
+
+    @cached_property
+    def is_attachment(self) -> bool:
+        """True for a leaf that a reader would see as a file: not shown text, not the message."""
+        if self.is_multipart or self.content_type == "message/rfc822":
+            return self.disposition == "attachment" and not self.is_multipart
+        if self.disposition == "attachment":
+            return True
+        if self.is_text or self.is_html:
+            return (
+                bool(self.filename) and self.disposition != "inline" and self.parent is not None
+            )
+        return not self.content_type.startswith(("message/", "multipart/"))
+
+    @cached_property
+    def decoded(self) -> bytes:
+        """The body with its transfer encoding undone, at most `limits.part_bytes` of it."""
+        return decode_transfer(self, LIMITS.part_bytes)
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text, at most `limits.text_bytes` of it, line ends as LF."""
+        limit = LIMITS.text_bytes
+        octets = self.__dict__.get("decoded")
+        if octets is None:
+            octets = self.decoded if self.size <= limit else decode_transfer(self, limit)
+        text = decode(octets[:limit], self.charset)
+        return text.replace("\r\n", "\n") if "\r" in text else text
+
+
+_NOTHING = Parameterized("", {}, frozenset())
+
+
+def decode_transfer(part: Part, limit: int) -> bytes:
+    """The part's body, decoded, at most `limit` bytes; marks "cut" where there was more."""
+    encoding = part.transfer_encoding
+    start = part.body_start
+    # Encoded text is at most 3 (quoted-printable) or 1.4 times (base64 lines) what it carries.
+    ample = limit * 3 + 1024 if encoding != "7bit" else limit + 1
+    end = min(part.body_end, start + ample)
+    body = part.source[start:end]
+    if encoding == "base64":
+        body = decode_base64(body)
+    elif encoding == "quoted-printable":
+        body = binascii.a2b_qp(body)
+    elif encoding in {"x-uuencode", "uuencode", "x-uue"}:
+        body = decode_uu(body)
+    if len(body) > limit or end < part.body_end:
+        part.marked.add("cut")
+        body = body[:limit]
+    return body
+
+
+def decode_base64(body: bytes) -> bytes:
+    """Base64 as readers take it: foreign characters passed over, padding may be missing.
+
+    Text after the padding is only decoded if all of it looks like base64 (concatenated pieces), so
+    that a list's footer does not become noise.
+    """
+    pad = body.find(b"=")
+    if pad >= 0 and len(body) - pad > 4:
+        kept = body[pad:].lstrip(b"=\r\n\t ")
+        if kept:
+            head = _quads(body[:pad])
+            return (
+                head + decode_base64_pieces(kept)
+                if _BASE64_LINES.match(kept.replace(b"=", b" "))
+                else head
+            )
+    return _quads(body)
+
+
+def decode_base64_pieces(body: bytes) -> bytes:
+    """Pieces of base64, each padded on its own, one after the other."""
+    return b"".join(_quads(piece) for piece in body.split(b"=") if piece)
+
+
+def _quads(body: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(body)
+    except binascii.Error:
+        kept = body.translate(None, _NOT_BASE64).rstrip(b"=")
+        if len(kept) % 4 == 1:
+            kept = kept[:-1]
+        return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
+
+
+def decode_uu(body: bytes) -> bytes:
+    """The first uuencoded file in the text, or the text itself."""
+    match = _UU_BEGIN.search(body)
+    if match is None:
+        return body
+    pieces = []
+    for line in body[match.end() :].splitlines():
+        if line == b"end":
+            break
+        if not line:
+            continue
+        try:
+            pieces.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            # Some encoders write a wrong length: decode what the length byte promises.
+            count = (((line[0] - 32) & 63) * 4 + 5) // 3
+            try:
+                pieces.append(binascii.a2b_uu(line[:count]))
+            except binascii.Error:
+                break
+    return b"".join(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The parts in order, the message itself first; `marks` of limits and structural defects."""
+
+    parts: tuple[Part, ...]
+    marks: frozenset[str]
+
+
+class _Walk:
+    """State of one walk: open multiparts and their delimiter lines."""
+
+    def __init__(self, body: bytes, limits: Limits) -> None:
+        self.body = body
+        self.limits = limits
+        self.parts: list[Part] = []
+        self.marks: set[str] = set()
+        self.open: list[tuple[Part, bytes]] = []  # multiparts whose end is to come
+        self.delimiters: dict[bytes, tuple[int, bool]] = {}  # line -> (level, is the last)
+
+    def add(self, part: Part, parent: Part | None) -> None:
+        part.index = len(self.parts)
+        part.parent = parent.index if parent is not None else None
+        part.depth = parent.depth + 1 if parent is not None else 0
+        self.parts.append(part)
+
+    def enter(self, part: Part) -> None:
+        """Open what the part contains: parts of a multipart, the message in message/rfc822."""
+        while True:
+            if part.is_multipart:
+                self._open_multipart(part)
+                return
+            if part.content_type not in {"message/rfc822", "message/global"}:
+                return
+            if part.transfer_encoding in {"base64", "quoted-printable"}:
+                part.marked.add("encoded-message")  # RFC 2046 5.2.1 forbids it; left as a file
+                return
+            if part.depth + 1 >= self.limits.mime_depth:
+                self.marks.add("too-deep")
+                return
+            inner = self._part_at(part.body_start, "text/plain")
+            if inner is None:
+                return
+            self.add(inner, part)
+            part = inner
+
+    def _open_multipart(self, part: Part) -> None:
+        if part.depth + 1 >= self.limits.mime_depth:
+            self.marks.add("too-deep")
+            return
+        boundary = part.params.get("boundary", "").rstrip()
+        if not boundary:
+            part.marked.add("no-boundary")
+            return
+        line = b"--" + boundary.encode("utf-8")
+        if len(line) > self.limits.boundary_bytes:
+            part.marked.add("long-boundary")
+            return
+        if part.transfer_encoding in {"base64", "quoted-printable"}:
+            part.marked.add("encoded-multipart")
+        if line in self.delimiters:
+            part.marked.add("same-boundary")
+        self.open.append((part, line))
+        self._index()
+
+    def _index(self) -> None:
+        self.delimiters = {}
+        for level, (_, line) in enumerate(self.open):
+            self.delimiters[line + b"--"] = (level, True)
+        for level, (_, line) in enumerate(self.open):
+            self.delimiters[line] = (level, False)
+
+    def _part_at(self, start: int, default: str) -> Part | None:
+        if len(self.parts) >= self.limits.mime_parts:
+            self.marks.add("too-many-parts")
+            return None
+        header, offset, defects = split(
+            self.body,
+            PART_FIELDS,
+            self.limits.header_bytes,
+            start=start,
+            delimiters=self.delimiters,
+        )
+        part = Part(header, self.body, offset, default=default)
+        if defects:
+            part.marked.add("junk-header")
+        return part
+
+    def run(self) -> None:
+        """Go from delimiter line to delimiter line; what is open at the end is unclosed."""
+        body = self.body
+        root = self.parts[0]
+        self.enter(root)
+        position = self._resume()
+        leaf = self.parts[-1]
+        while self.open:
+            if body.startswith(b"--", position) and (
+                position == 0 or body[position - 1] == 0x0A
+            ):
+                at = position
+            else:
+                at = body.find(b"\n--", position) + 1
+                if at == 0:
+                    break
+            newline = body.find(b"\n", at)
+            stop = newline if newline >= 0 else len(body)
+            position = stop
+            if stop - at > self.limits.boundary_bytes:
+                continue
+            found = self.delimiters.get(body[at:stop].rstrip())
+            if found is None:
+                continue
+            level, is_last = found
+            self._end(leaf, self._before(at), level)
+            if len(self.open) > level + 1:
+                for part, _ in self.open[level + 1 :]:
+                    part.marked.add("unclosed")
+                del self.open[level + 1 :]
+                self._index()
+            parent = self.open[level][0]
+            if is_last:
+                parent.marked.add("closed")
+                self.open.pop()
+                self._index()
+                leaf = parent
+                continue
+            default = (
+                "message/rfc822" if parent.content_type == "multipart/digest" else "text/plain"
+            )
+            fresh = self._part_at(min(stop + 1, len(body)), default)
+            if fresh is None:
+                return
+            self.add(fresh, parent)
+            self.enter(fresh)
+            leaf = self.parts[-1]
+            position = self._resume()
+
+    def _resume(self) -> int:
+        """Where to look for the next delimiter line: at the start of the newest body."""
+        return self.parts[-1].body_start
+
+    def _before(self, at: int) -> int:
+        """The end of what precedes the delimiter line at `at` (RFC 2046 5.1.1: its CRLF is its)."""
+        if at and self.body[at - 1] == 0x0A:
+            at -= 1
+            if at and self.body[at - 1] == 0x0D:
+                at -= 1
+        return at
+
+    def _end(self, leaf: Part, end: int, level: int) -> None:
+        """Set the end of the newest part and of what is open around it below `level`."""
+        around: Part | None = leaf
+        stop = self.open[level][0]
+        while around is not None and around is not stop:
+            around.body_end = max(end, around.body_start)
+            around = self.parts[around.parent] if around.parent is not None else None
+
+
+def walk(header: Header, body: bytes, *, limits: Limits = LIMITS) -> Tree:
+    """The parts of a message, depth first; see `Part` for what each knows.
+
+    Marks: "too-many-parts", "too-deep", and any part's defect that changes the structure
+    ("no-boundary", "no-parts", "unclosed", "long-boundary").
+    """
+    walker = _Walk(body, limits)
+    root = Part(header, body, 0, default="text/plain")
+    walker.add(root, None)
+    walker.run()
+    parents = {part.parent for part in walker.parts}
+    for part in walker.parts:
+        if part.is_multipart:
+            if "closed" not in part.marked and part.index in parents:
+                part.marked.add("unclosed")
+            part.marked.discard("closed")
+            if part.index not in parents:
+                part.marked.add("no-parts")
+    for part in walker.parts:
+        walker.marks |= part.marked & _STRUCTURAL
+    return Tree(tuple(walker.parts), frozenset(walker.marks))
+
+
+_STRUCTURAL = frozenset(
+    {
+        "no-boundary",
+        "no-parts",
+        "unclosed",
+        "long-boundary",
+        "same-boundary",
+        "encoded-multipart",
+    }
+)
