@@ -68,7 +68,7 @@ class StubApp:
 
 
 @pytest.fixture
-def app() -> StubApp:
+def app() -> Any:
     return StubApp()
 
 
@@ -85,7 +85,7 @@ STATUS = {
 
 @pytest.mark.parametrize(("name", "status"), STATUS.items(), ids=STATUS)
 def test_exit_status_of_each_action(
-    app: StubApp, tmp_path: Path, name: str, status: int
+    app: Any, tmp_path: Path, name: str, status: int
 ) -> None:
     assert run(lambda: app, ["scan", mail(tmp_path, name)]) == status
     assert exit_status(ACTIONS[name]) == status
@@ -96,13 +96,13 @@ def test_exit_status_of_each_action(
     [(("ham", "grey"), 75), (("grey", "spam", "ham"), 1), (("ham", "tag"), 0)],
 )
 def test_of_several_files_the_worst_counts(
-    app: StubApp, tmp_path: Path, names: tuple[str, ...], status: int
+    app: Any, tmp_path: Path, names: tuple[str, ...], status: int
 ) -> None:
     assert run(lambda: app, ["scan", *(mail(tmp_path, n) for n in names)]) == status
 
 
 def test_a_file_that_is_not_there_is_an_input_error_and_the_others_are_scanned(
-    app: StubApp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    app: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
         run(
@@ -118,7 +118,7 @@ def test_a_file_that_is_not_there_is_an_input_error_and_the_others_are_scanned(
 
 
 def test_json_is_one_object_a_line_with_the_promised_keys(
-    app: StubApp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    app: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [mail(tmp_path, "spam"), mail(tmp_path, "ham")]
     assert run(lambda: app, ["scan", "--json", *files]) == 1
@@ -142,7 +142,7 @@ def test_json_is_one_object_a_line_with_the_promised_keys(
     assert second["reply"] is None
 
 
-def test_the_envelope_is_what_the_options_say(app: StubApp, tmp_path: Path) -> None:
+def test_the_envelope_is_what_the_options_say(app: Any, tmp_path: Path) -> None:
     run(
         lambda: app,
         ["scan", mail(tmp_path, "ham"), "--client", "::ffff:192.0.2.1", "--helo", "mx.example",
@@ -158,11 +158,11 @@ def test_the_envelope_is_what_the_options_say(app: StubApp, tmp_path: Path) -> N
     assert asked.queue_id == "4Q"
 
 
-def test_a_client_that_is_no_address_is_a_usage_error(app: StubApp, tmp_path: Path) -> None:
+def test_a_client_that_is_no_address_is_a_usage_error(app: Any, tmp_path: Path) -> None:
     assert run(lambda: app, ["scan", mail(tmp_path, "ham"), "--client", "mx.example"]) == 2
 
 
-def test_a_zone_answers_dns_and_a_look_leaves_no_state(app: StubApp, tmp_path: Path) -> None:
+def test_a_zone_answers_dns_and_a_look_leaves_no_state(app: Any, tmp_path: Path) -> None:
     zone = tmp_path / "zone"
     zone.write_text("example.org. 60 IN A 192.0.2.1\n")
     assert run(lambda: app, ["scan", mail(tmp_path, "ham"), "--zone", str(zone)]) == 0
@@ -175,20 +175,20 @@ def test_a_zone_answers_dns_and_a_look_leaves_no_state(app: StubApp, tmp_path: P
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 def test_stored_mail_has_the_line_ends_of_smtp(
-    app: StubApp, tmp_path: Path, line_end: bytes
+    app: Any, tmp_path: Path, line_end: bytes
 ) -> None:
     run(lambda: app, ["scan", mail(tmp_path, "ham", line_end)])
     assert app.scanner.asked[0].message.body == b"ham\r\n"
 
 
-def test_standard_input_is_a_file_too(app: StubApp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_a_file_too(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Subject: x\n\ntag\n")))
     assert run(lambda: app, ["scan", "-"]) == 0
     assert app.scanner.asked
 
 
 def test_a_person_reads_the_decision_and_what_made_it(
-    app: StubApp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    app: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(lambda: app, ["scan", mail(tmp_path, "spam"), "--explain"])
     out = capsys.readouterr().out
