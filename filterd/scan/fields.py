@@ -40,15 +40,14 @@ def clean(text: str) -> str:
 
 def fold(value: str) -> str:
     """Fold a one-line value at spaces, so that no line passes 78 where a space allows it."""
-    words = value.split(" ")
     lines: list[str] = []
-    line = ""
+    line, *words = value.split(" ")
     for word in words:
-        if line and len(line) + 1 + len(word) > _LINE:
+        if line.strip() and len(line) + 1 + len(word) > _LINE:
             lines.append(line)
             line = word
         else:
-            line = f"{line} {word}" if line else word
+            line = f"{line} {word}"
     lines.append(line)
     return "\n\t".join(lines)
 

@@ -190,9 +190,9 @@ class Master:
 
     def _stop(self) -> None:
         """Close the doors, let every session end, then make sure."""
-        self._listeners.close()
         for child in self._children.values():
             self._retire(child)
+        self._listeners.close()
         patience = self._current.patience if self._current is not None else 0.0
         end = time.monotonic() + patience + 2
         while self._children and time.monotonic() < end:

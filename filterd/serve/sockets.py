@@ -126,6 +126,7 @@ class Listeners:
     def __init__(self) -> None:
         self._open: dict[Listen, socket.socket] = {}
         self._inherited = inherited()
+        self._managed: set[Listen] = set()  # the service manager's; it goes on listening
 
     def settle(self, wanted: Iterable[Listen]) -> dict[Listen, socket.socket]:
         """Open what is new, close what is no longer wanted; on error nothing has changed."""
@@ -150,13 +151,20 @@ class Listeners:
             address = listen.socket
             if name == address.path or name[:2] == (address.host, address.port):
                 self._inherited.remove(found)
+                self._managed.add(listen)
                 return found
         return None
 
     def _close(self, listen: Listen) -> None:
-        self._open.pop(listen).close()
-        if listen.path:
-            Path(listen.path).unlink(missing_ok=True)
+        found = self._open.pop(listen)
+        if listen not in self._managed:
+            # close() is not enough: a worker that polls it keeps it open for up to 5 s, and who
+            # connects then would wait in vain
+            with contextlib.suppress(OSError):
+                found.shutdown(socket.SHUT_RDWR)
+            if listen.path:
+                Path(listen.path).unlink(missing_ok=True)
+        found.close()
 
     def close(self) -> None:
         """Close all and remove the unix paths."""

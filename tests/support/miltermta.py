@@ -245,11 +245,13 @@ class Connection:
     _socket: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
-        family = socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET
+        family = socket.AF_UNIX
+        if not isinstance(self.address, str):
+            family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.settimeout(self.seconds)
         try:
-            if family == socket.AF_INET:
+            if family != socket.AF_UNIX:
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.connect(self.address)
             self._negotiate()

@@ -75,7 +75,6 @@ def free_port() -> int:
         return port
 
 
-@contextlib.contextmanager
 def running(
     tmp_path: Path,
     *checks: Check,
@@ -83,16 +82,29 @@ def running(
     address: Socket | None = None,
     patience: float = 5.0,
     **scanner: Any,
-) -> Iterator[Service]:
+) -> contextlib.AbstractContextManager[Service]:
     """Fork a master that serves `checks`; a file "broken" in tmp_path makes reloads fail."""
+    made = a_scanner(*checks, clock=SystemClock(), **scanner)
+    return running_scanner(tmp_path, made, workers=workers, address=address, patience=patience)
+
+
+@contextlib.contextmanager
+def running_scanner(
+    tmp_path: Path,
+    scanner: Scanner,
+    *,
+    workers: int = 1,
+    address: Socket | None = None,
+    patience: float = 5.0,
+) -> Iterator[Service]:
+    """Fork a master whose workers scan with `scanner`."""
     where = address or Socket(host="127.0.0.1", port=free_port())
     status_file = tmp_path / "status.json"
 
     def build() -> Generation:
         if (tmp_path / "broken").exists():
             raise ConfigError([ConfigProblem("rules.toml", "3:1", "broken on purpose")])
-        made = a_scanner(*checks, clock=SystemClock(), **scanner)
-        job = Job("milter", workers, Listen(where), lambda: _Worker(made))
+        job = Job("milter", workers, Listen(where), lambda: _Worker(scanner))
         return Generation([job], patience, {}, summary="test")
 
     pid = os.fork()
@@ -115,4 +127,4 @@ def running(
             time.sleep(0.02)
 
 
-__all__: Sequence[str] = ("Service", "free_port", "running")
+__all__: Sequence[str] = ("Service", "free_port", "running", "running_scanner")
