@@ -162,11 +162,9 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
         if domain
         else keys.client_network(tx.session.client, settings.ipv4_prefix, settings.ipv6_prefix)
     )
-    triplets = [
-        keys.triplet(client, tx.envelope.reverse_path, recipient) for recipient in recipients
-    ]
+    deliveries = [keys.delivery(tx.envelope.reverse_path, r) for r in recipients]
     now = services.clock.now()
-    standing = store.attempt(client, triplets, now, _terms(tx, settings))
+    standing = store.attempt(client, deliveries, now, _terms(tx, settings))
     yield from _told(standing, client, now, settings)
     if tx.stage is Stage.EOM and standing.standing is Standing.PASSED:
         yield from _conclude(tx, services, Hit(PASSED, _waited(now - standing.first_seen)))

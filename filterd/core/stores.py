@@ -66,13 +66,15 @@ class LedgerDay:
 
 
 class GreylistStore(Protocol):
-    """Deliveries (triplets). `client` and `keys` are opaque, made in store.keys."""
+    """Deliveries (triplets). `client` and `deliveries` are opaque, made in store.keys."""
 
-    def attempt(self, client: str, keys: Sequence[str], now: float, terms: Terms) -> Greylisted:
+    def attempt(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
         """Record one attempt atomically and say how it stands; never two FIRST for one delivery.
 
-        `keys` is one triplet, or those of all recipients of one message: what holds for the best
-        of them holds for all.
+        `client` with one of `deliveries` is a triplet. Several are those of all recipients of one
+        message: what holds for the best of them holds for all.
         """
         ...
 

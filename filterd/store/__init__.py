@@ -88,6 +88,8 @@ def open_stores(settings: StoreSettings, state_dir: Path) -> Stores:
                 )
             )
         case "redis":
-            raise NotImplementedError
+            from filterd.store.redis import RedisState
+
+            return Stores(RedisState(settings, seal))
         case _:
             assert_never(settings.kind)

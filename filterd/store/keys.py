@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 MAX_KEY = 240  # characters kept readable; longer keys are sealed (an address may have 320)
@@ -82,9 +83,9 @@ def _plain_token(match: re.Match[str]) -> str:
     return token
 
 
-def triplet(client: str, reverse_path: str, recipient: str) -> str:
-    """One delivery: client network or domain, plain reverse-path, recipient."""
-    return f"{client} {plain_path(reverse_path)} {recipient.lower()}"
+def delivery(reverse_path: str, recipient: str) -> str:
+    """What makes a triplet of a client: plain reverse-path and recipient."""
+    return f"{plain_path(reverse_path)} {recipient.lower()}"
 
 
 def rate(what: str, who: str) -> str:
@@ -125,6 +126,16 @@ class Seal:
     def __init__(self, *, is_hashed: bool = False, secret: bytes = b"") -> None:
         self._is_hashed = is_hashed
         self._secret = hashlib.blake2b(secret, digest_size=32).digest() if secret else b""
+
+    def triplets(self, client: str, deliveries: Iterable[str]) -> list[str]:
+        """Triplets as they are stored; the client stays recognisable as the first word."""
+        first = self(client)
+        return [f"{first} {self(delivery)}" for delivery in deliveries]
+
+    def parts(self, triplet: str) -> str:
+        """A stored triplet sealed part by part (import of what was not hashed)."""
+        client, _, delivery = triplet.partition(" ")
+        return f"{self(client)} {self(delivery)}"
 
     def __call__(self, key: str) -> str:
         """The key as it is stored; a sealed key stays as it is (import of an export)."""

@@ -46,8 +46,10 @@ class MemoryState:
 
     # -- greylist
 
-    def attempt(self, client: str, keys: Sequence[str], now: float, terms: Terms) -> Greylisted:
-        sealed = [self._seal(key) for key in keys]
+    def attempt(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
+        sealed = self._seal.triplets(client, deliveries)
         client = self._seal(client)
         with self._lock:
             done = step(
@@ -152,7 +154,9 @@ class MemoryState:
         count = 0
         with self._lock:
             for row in rows:
-                key, values = self._seal(row.key), row.values
+                is_triplet = row.kind == "triplet"
+                key = self._seal.parts(row.key) if is_triplet else self._seal(row.key)
+                values = row.values
                 match row.kind:
                     case "triplet":
                         first, attempts, passed, used, expires = values

@@ -103,8 +103,10 @@ class SqliteState:
 
     # -- greylist
 
-    def attempt(self, client: str, keys: Sequence[str], now: float, terms: Terms) -> Greylisted:
-        sealed = [self._seal(key) for key in keys]
+    def attempt(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
+        sealed = self._seal.triplets(client, deliveries)
         client = self._seal(client)
         look = self._read(lambda db: _step(db, client, sealed, now, terms))
         if look.is_read_only:
@@ -237,7 +239,9 @@ class SqliteState:
                 day, _, name = row.key.partition(" ")
                 db.execute(PUT["ledger"], (int(day), name, int(row.values[0])))
             else:
-                db.execute(PUT[row.kind], (self._seal(row.key), *row.values))
+                is_triplet = row.kind == "triplet"
+                key = self._seal.parts(row.key) if is_triplet else self._seal(row.key)
+                db.execute(PUT[row.kind], (key, *row.values))
 
     # -- the rest
 

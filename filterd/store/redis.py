@@ -1,0 +1,258 @@
+"""redis - the stores in Redis or Valkey, shared by the workers of several machines.
+
+Owns:   RedisState (greylist, rates, correspondents, traps); where each kind of key lives.
+Rules of this file:
+1. Keys are PREFIX:1:{TAG}:KIND:NAME. A client's triplets, its passes and its share of the ledger
+   have one tag of 64, so one script sees them on one node of a cluster; all buckets share a tag
+   because one charge fills several (a script costs the server 10 us: one node carries any mail flow).
+2. One round trip a call, none where there is nothing to ask.
+Not here: servers and connections (link), the scripts (script), what goes wrong (breaker).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from filterd.core.stores import (
+    Bucket,
+    Greylisted,
+    LedgerDay,
+    Standing,
+    StoreHealth,
+    StoreRow,
+    Terms,
+)
+from filterd.store.breaker import Breaker
+from filterd.store.keys import Seal
+from filterd.store.ledger import DAY, KEEP, as_days, score_name
+from filterd.store.link import ERRORS, Command, Link
+from filterd.store.script import ATTEMPT, CHARGE, REFUND
+from filterd.store.settings import StoreSettings
+from filterd.store.triplet import TOUCH
+
+T = TypeVar("T")
+
+VERSION = 1
+SHARDS = 64
+PAGE = 1_000  # rows exported or imported at a time
+PLAIN = frozenset({"triplet", "client", "bucket", "correspondent", "trap"})
+STANDINGS = {standing.value.encode(): standing for standing in Standing}
+
+
+class RedisState:
+    """Thread-safe, and safe between processes and machines."""
+
+    def __init__(self, settings: StoreSettings, seal: Seal | None = None) -> None:
+        self._seal = seal or Seal()
+        self._root = f"{settings.prefix}:{VERSION}:"
+        self._link = Link(settings)
+        self._breaker = Breaker(
+            self.probe,
+            ERRORS,
+            kind="redis",
+            where=self._link.where,
+            failures=settings.failures,
+            probe_every=settings.probe_every,
+        )
+
+    # -- greylist
+
+    def attempt(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
+        client = self._seal(client)
+        place = self._shard(client)
+        keys = [f"{place}ledger", f"{place}client:{client}"]
+        keys += [f"{place}triplet:{t}" for t in self._seal.triplets(client, deliveries)]
+        standing, first, attempts, passes = self._call(
+            lambda: self._link.run(
+                ATTEMPT,
+                keys,
+                repr(now),
+                terms.delay,
+                terms.window,
+                terms.expiry,
+                terms.passes,
+                TOUCH,
+                DAY,
+                KEEP,
+            )
+        )
+        return Greylisted(STANDINGS[standing], float(first), int(attempts), int(passes))
+
+    def content(self, first_seen: float, score: float) -> None:
+        key = f"{self._shard('')}ledger"
+        name = f"{int(first_seen // DAY)} {score_name(score)}"
+        self._call(lambda: self._link.call(key, "HINCRBY", key, name, 1))
+
+    def ledger(self, since: float) -> Sequence[LedgerDay]:
+        keys = [f"{self._root}{{{shard}}}:ledger" for shard in range(SHARDS)]
+        replies = self._call(lambda: self._link.many([(k, ("HGETALL", k)) for k in keys]))
+        counters = (
+            (int(day), name, int(count))
+            for reply in replies
+            for field, count in _pairs(reply)
+            for day, _, name in [field.partition(" ")]
+            if name
+        )
+        return as_days(c for c in counters if c[0] >= since // DAY)
+
+    # -- rates
+
+    def charge(self, buckets: Sequence[Bucket], cost: float, now: float) -> Sequence[float]:
+        if not buckets:
+            return []
+        keys, arguments = self._buckets(buckets)
+        levels = self._call(lambda: self._link.run(CHARGE, keys, repr(now), cost, *arguments))
+        return [float(level) for level in levels]
+
+    def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
+        if buckets:
+            keys, arguments = self._buckets(buckets)
+            self._call(lambda: self._link.run(REFUND, keys, repr(now), cost, *arguments))
+
+    def _buckets(self, buckets: Sequence[Bucket]) -> tuple[list[str], list[float]]:
+        keys = [self._key("bucket", self._seal(bucket.key)) for bucket in buckets]
+        return keys, [n for b in buckets for n in (b.limit, b.period, b.burst)]
+
+    # -- correspondents, traps
+
+    def sent(self, keys: Sequence[str], now: float, seconds: float) -> None:
+        self._remember("correspondent", keys, (now, now + seconds), seconds)
+
+    def last_sent(self, keys: Sequence[str], now: float) -> Sequence[float]:
+        found = self._recall("correspondent", keys)
+        return [values[0] if values and values[1] > now else 0.0 for values in found]
+
+    def spring(self, keys: Sequence[str], now: float, seconds: float) -> None:
+        self._remember("trap", keys, (now + seconds,), seconds)
+
+    def trapped_until(self, keys: Sequence[str], now: float) -> float:
+        until = max((v[0] for v in self._recall("trap", keys) if v), default=0.0)
+        return until if until > now else 0.0
+
+    def _remember(
+        self, kind: str, keys: Sequence[str], values: tuple[float, ...], seconds: float
+    ) -> None:
+        named = [self._key(kind, self._seal(key)) for key in keys]
+        commands = [(key, _set(key, values, seconds)) for key in named]
+        if commands:
+            self._call(lambda: self._link.many(commands))
+
+    def _recall(self, kind: str, keys: Sequence[str]) -> list[tuple[float, ...]]:
+        if not keys:
+            return []
+        named = [self._key(kind, self._seal(key)) for key in keys]
+        replies = self._call(lambda: self._link.many([(k, ("GET", k)) for k in named]))
+        return [_numbers(reply) for reply in replies]
+
+    # -- moving
+
+    def export_rows(self) -> Iterator[StoreRow]:
+        """Every row, a page at a time; what is written meanwhile may come twice or not at all."""
+        pages = self._link.scan(f"{self._root}*")
+        while (page := self._call(lambda: next(pages, None))) is not None:
+            named = [(key.decode(), *self._parsed(key.decode())) for key in page]
+            wanted = [item for item in named if item[1] in PLAIN]
+            reads: list[tuple[str, Command]] = [(key, ("GET", key)) for key, _, _ in wanted]
+            values = self._call(partial(self._link.many, reads))
+            for (_, kind, name), value in zip(wanted, values, strict=True):
+                if value is not None:
+                    yield StoreRow(kind, name, _numbers(value))
+        for day in self.ledger(0):
+            counts = {"deferred": day.deferred, "returned": day.returned}
+            counts |= {f"d{bucket}": count for bucket, count in day.delays.items()}
+            counts |= {f"s{bucket}": count for bucket, count in day.scores.items()}
+            for name, count in counts.items():
+                if count:
+                    yield StoreRow("ledger", f"{day.day} {name}", (count,))
+
+    def import_rows(self, rows: Iterable[StoreRow]) -> int:
+        """Write the rows over what is there; the ledger, if there is one, is replaced as a whole."""
+        count = 0
+        has_ledger = False
+        pending = iter(rows)
+        while part := list(islice(pending, PAGE)):
+            if not has_ledger and any(row.kind == "ledger" for row in part):
+                has_ledger = True
+                shards = [f"{self._root}{{{shard}}}:ledger" for shard in range(SHARDS)]
+                self._call(partial(self._link.many, [(k, ("DEL", k)) for k in shards]))
+            commands = [command for row in part for command in self._import(row)]
+            self._call(partial(self._link.many, commands))
+            count += len(commands)
+        return count
+
+    def _import(self, row: StoreRow) -> Iterator[tuple[str, Command]]:
+        match row.kind:
+            case "ledger":
+                key = f"{self._shard('')}ledger"
+                yield key, ("HSET", key, row.key, int(row.values[0]))
+                return
+            case "triplet":
+                name = self._seal.parts(row.key)
+                key = f"{self._shard(name.partition(' ')[0])}triplet:{name}"
+            case "client":
+                name = self._seal(row.key)
+                key = f"{self._shard(name)}client:{name}"
+            case "bucket" | "correspondent" | "trap":
+                key = self._key(row.kind, self._seal(row.key))
+            case _:
+                return
+        # How long it still holds is not known here (no clock): garbage goes after the longest expiry.
+        yield key, _set(key, row.values, 60 * DAY)
+
+    def _parsed(self, key: str) -> tuple[str, str]:
+        """Kind and name of a key."""
+        rest = key.removeprefix(self._root)
+        if rest.startswith("{"):
+            rest = rest.partition("}:")[2]
+        kind, _, name = rest.partition(":")
+        return kind, name
+
+    # -- the rest
+
+    def probe(self) -> None:
+        """Look where the servers are and write to each; raises what the library raises."""
+        self._link.refresh()
+        keys = [f"{self._root}{{{shard}}}:probe" for shard in range(SHARDS)]
+        self._link.many([(key, ("SET", key, "1", "EX", 60)) for key in keys])
+
+    def health(self) -> StoreHealth:
+        return self._breaker.health()
+
+    def close(self) -> None:
+        self._breaker.close()
+        self._link.close()
+
+    def _call(self, work: Callable[[], T]) -> T:
+        return self._breaker.call(work)
+
+    def _shard(self, client: str) -> str:
+        return f"{self._root}{{{zlib.crc32(client.encode()) % SHARDS}}}:"
+
+    def _key(self, kind: str, name: str) -> str:
+        """Buckets share a tag; a correspondent or a trap lives wherever its name falls."""
+        tag = "{rate}:" if kind == "bucket" else ""
+        return f"{self._root}{tag}{kind}:{name}"
+
+
+def _set(key: str, values: Sequence[float], seconds: float) -> Command:
+    return ("SET", key, " ".join(map(_text, values)), "EX", math.ceil(seconds) + 60)
+
+
+def _text(number: float) -> str:
+    return f"{number:.17g}"
+
+
+def _numbers(value: bytes | None) -> tuple[float, ...]:
+    return tuple(float(word) for word in value.split()) if value else ()
+
+
+def _pairs(reply: list[bytes]) -> Iterator[tuple[str, str]]:
+    words = [word.decode() for word in reply]
+    return zip(words[::2], words[1::2], strict=True)
