@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from filterd.limits import LIMITS
 from filterd.mail.domain import to_alabel
@@ -198,31 +199,17 @@ class _Reader:
         in_angle = False
         in_group = False
         for token in self._tokens():
-            if token.kind == "special":
-                if token.text == "<":
-                    if in_angle:
-                        self.defects.add("nested-angle")
-                    in_angle = True
-                elif token.text == ">":
-                    in_angle = False
-                elif token.text == "," and not in_angle:
-                    self._mailbox(run)
-                    run = []
-                    continue
-                elif token.text == ";" and not in_angle:
-                    self._mailbox(run)
-                    run = []
-                    if not in_group:
-                        self.defects.add("semicolon")
-                    in_group = False
-                    continue
-                elif token.text == ":" and not in_angle and not in_group and _is_phrase(run):
-                    name = _joined(run)
-                    self.groups.append(_decoded(name))
-                    self.defects.add("group")
-                    run = []
-                    in_group = True
-                    continue
+            mark = token.text if token.kind == "special" else ""
+            if mark == "<":
+                if in_angle:
+                    self.defects.add("nested-angle")
+                in_angle = True
+            elif mark == ">":
+                in_angle = False
+            elif mark and not in_angle and self._parts(mark, run, in_group=in_group):
+                in_group = mark == ":" or (in_group and mark == ",")
+                run = []
+                continue
             run.append(token)
             if len(self.boxes) >= LIMITS.addresses:
                 self.defects.add("too-many")
@@ -230,6 +217,19 @@ class _Reader:
         self._mailbox(run)
         if in_group:
             self.defects.add("unterminated-group")
+
+    def _parts(self, mark: str, run: list[_Token], *, in_group: bool) -> bool:
+        """True if the mark ends what was read so far: a mailbox, or the name of a group."""
+        if mark == ":" and not in_group and _is_phrase(run):
+            self.groups.append(_decoded(_joined(run)))
+            self.defects.add("group")
+            return True
+        if mark not in {",", ";"}:
+            return False
+        self._mailbox(run)
+        if mark == ";" and not in_group:
+            self.defects.add("semicolon")
+        return True
 
     def _tokens(self) -> Iterable[_Token]:
         text = self.text
@@ -299,7 +299,7 @@ class _Reader:
         self._bare(run)
 
     def _angles(self, run: list[_Token], opens: list[int]) -> None:
-        """display <addr>; text after it, or a second angle address, may be read as the author."""
+        """Read display <addr>; text after it, or a second angle address, may be read as the author."""
         if len(opens) > 1:
             self.defects.add("several-angles")
         display = run[: opens[0]]
@@ -393,7 +393,7 @@ class _Reader:
             self.defects.add("obsolete-space")
         local = self._local(tokens[: ats[-1]])
         self._append(display, local, tokens[ats[-1] + 1 :], raw)
-        for first, after in zip(ats[:MAX_ATS], ats[1:], strict=False):
+        for first, after in pairwise(ats[: MAX_ATS + 1]):
             # a@good.example@evil.example: readers differ, so both are named.
             self._append(display, self._local(tokens[:first]), tokens[first + 1 : after], raw)
 

@@ -63,7 +63,6 @@ _MORE = {
 }
 _NAME = re.compile(r"[a-z0-9_]{2,40}\Z")
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
-_HIGH_LINE = re.compile(rb"[^\n]{0,200}[\x80-\xff][^\n]{0,200}")
 
 
 def _table() -> dict[str, str]:
@@ -132,7 +131,8 @@ def _is_mostly_utf8(data: bytes, first_bad: int) -> bool:
 
 def _guess(data: bytes) -> str:
     """The codec of unlabelled 8-bit bytes, by a bounded sample of lines that are not ASCII."""
-    sample = b"\n".join(_HIGH_LINE.findall(data[: 64 * GUESS_BYTES]))[:GUESS_BYTES]
+    lines = data[: 32 * GUESS_BYTES].split(b"\n")
+    sample = b"\n".join(line for line in lines if not line.isascii())[:GUESS_BYTES]
     return _guess_sample(sample)
 
 

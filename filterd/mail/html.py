@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import re2
@@ -26,10 +26,11 @@ MAX_LINKS = 2_000  # link elements read of one document
 MAX_ANCHOR_TEXT = 64 << 10  # characters of link texts in all: nested links would repeat them
 MAX_HREF = 8_192
 
-# 120 attributes in one tag: lexbor compares each with all before it.
-_MANY_ATTRIBUTES = re2.compile(
-    rb"<[a-zA-Z][^\s/>]*(?:[\s/]+[^\s/>][^\s/>=]*(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]*))?){120}"
-)
+MAX_ATTRIBUTES = 400  # in one tag: lexbor compares each with all before it, 2 ns a pair
+
+# ">" inside a quoted value, which does not end the tag.
+_QUOTED_END = re.compile(rb"(=\s*+\"[^\">]*+|=\s*+'[^'>]*+)>")
+_TAG_START = re.compile(rb"<[A-Za-z]")
 _HIDING = re2.compile(
     rb"(?i)display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0?\.?0*\s*[;\"'!]"
     rb"|font-size\s*:\s*[01](?:\.\d+)?\s*(?:px|pt|%|[;\"'!])|font\s*:\s*[01]p[xt]|text-indent\s*:\s*-\d{3}"
@@ -91,13 +92,42 @@ def parse(text: str) -> HtmlDocument:
     if len(text) > LIMITS.html_bytes:
         text = text[: LIMITS.html_bytes]
         tricks["cut"] = 1
-    if text.count("<") > MAX_TAGS or (
-        len(text) > 4096
-        and _MANY_ATTRIBUTES.search(text.encode("utf-8", "replace")) is not None
-    ):
+    if _is_costly(text):
         tricks["complex"] = 1
         return _strip(text, tricks)
     return _Reader(text, tricks).read()
+
+
+def _is_costly(text: str) -> bool:
+    """True if the tree builder might need more than some 60 ms for the text."""
+    if text.count("<") > MAX_TAGS:
+        return True
+    if len(text) <= 2 * MAX_ATTRIBUTES:
+        return False
+    data = text.encode("utf-8", "replace")
+    for _ in range(4):
+        data, count = _QUOTED_END.subn(rb"\1 ", data)
+        if count == 0:
+            break
+        if count > MAX_TAGS:
+            return True
+    else:
+        return True
+    shortest = 2 * MAX_ATTRIBUTES
+    return any(
+        _has_many_attributes(piece) for piece in data.split(b">") if len(piece) > shortest
+    )
+
+
+def _has_many_attributes(piece: bytes) -> bool:
+    """True if what stands before one ">" may be a tag with too many attributes."""
+    match = _TAG_START.search(piece)
+    if match is None or len(piece) - match.start() <= 2 * MAX_ATTRIBUTES:
+        return False
+    tag = piece[match.start() :]
+    return (
+        len(tag.split()) + tag.count(b"/") + tag.count(b'"') + tag.count(b"'") > MAX_ATTRIBUTES
+    )
 
 
 class _Reader:
@@ -223,44 +253,55 @@ class _Reader:
 def _hiding(node: Any) -> str | None:
     """The trick by which an element hides its text, or None."""
     attributes = node.attrs
-    style = (attributes.get("style") or "")[:2000].lower()
-    if node.tag in {"body", "html"}:
-        return None
     if "hidden" in attributes:
-        return "hidden"
-    declared = {name: value.strip() for name, value in _DECLARATION.findall(style)}
-    if not declared:
+        return "hidden" if node.tag != "body" else None
+    style = attributes.get("style") or ""
+    if ":" not in style or node.tag == "body":
         return None
-    if declared.get("display", "").startswith("none"):
+    return _style_trick(style) if len(style) <= 400 else _read_style(style[:2000])
+
+
+def _read_style(style: str) -> str | None:
+    """The trick of one style attribute; mail repeats a few hundred of them all over."""
+    declared = {name: value.strip() for name, value in _DECLARATION.findall(style.lower())}
+    if any(declared.get(name, "").startswith(values) for name, values in _INVISIBLE):
         return "hidden"
-    if declared.get("visibility", "").startswith(("hidden", "collapse")):
-        return "hidden"
-    if declared.get("mso-hide", "").startswith("all") and len(declared) == 1:
-        return None
     if "opacity" in declared and _number(declared["opacity"]) == 0:
-        return "hidden"
-    if declared.get("color", "").startswith("transparent"):
         return "hidden"
     size = declared.get("font-size", "")
     if size and size[0] in "0123456789." and 0 <= _number(size) <= 2 and not _is_relative(size):
         return "tiny-font"
+    return "hidden" if _is_out_of_sight(declared) else None
+
+
+_style_trick = lru_cache(maxsize=2048)(_read_style)
+
+
+_INVISIBLE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("display", ("none",)),
+    ("visibility", ("hidden", "collapse")),
+    ("color", ("transparent",)),
+)
+
+
+def _is_out_of_sight(declared: Mapping[str, str]) -> bool:
+    """True for boxes without extent and for text moved off the page."""
     if declared.get("overflow", "").startswith("hidden") and any(
         declared.get(name, "x")[0:1].isdigit() and _number(declared[name]) <= 1
         for name in ("height", "max-height", "width", "max-width")
     ):
-        return "hidden"
+        return True
     if _number(declared.get("text-indent", "0")) <= -300:
-        return "hidden"
-    if declared.get("position", "").startswith(("absolute", "fixed")) and any(
+        return True
+    return declared.get("position", "").startswith(("absolute", "fixed")) and any(
         _number(declared.get(name, "0")) <= -300 for name in ("left", "top")
-    ):
-        return "hidden"
-    return None
+    )
 
 
 def _is_relative(size: str) -> bool:
     """True for sizes in em, rem and vw, of which 1 is not small."""
-    return size.rstrip(" !important").endswith(("em", "vw", "vh")) and _number(size) > 0.1
+    unit = size.removesuffix("!important").rstrip()
+    return unit.endswith(("em", "vw", "vh")) and _number(size) > 0.1
 
 
 def _number(value: str) -> float:

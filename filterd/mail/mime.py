@@ -113,44 +113,42 @@ def _read(raw: bytes) -> Parameterized:
     else:
         match = _TOKEN.match(text)
         value = match.group(1).lower() if match is not None else ""
+    params = _parameters(text, match.end() if match is not None else 0, defects)
+    return Parameterized(value, params, frozenset(defects))
+
+
+def _parameters(text: str, start: int, defects: set[str]) -> dict[str, str]:
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
     count = 0
-    for found in _PARAMETER.finditer(text, match.end() if match is not None else 0):
-        name = found.group(1)
+    for found in _PARAMETER.finditer(text, start):
+        name, quoted, bare = found.groups()
         if name is None:
             continue
         count += 1
         if count > MAX_PARAMETERS:
             defects.add("too-many-parameters")
             break
-        content = found.group(2)
-        if content is not None:
-            content = _ESCAPE.sub(r"\1", content) if "\\" in content else content
-        else:
-            content = found.group(3).strip()
+        content = bare.strip() if quoted is None else quoted
+        if quoted is not None and "\\" in quoted:
+            content = _ESCAPE.sub(r"\1", quoted)
         name = name.lower()
-        if "*" in name:
-            section = _SECTION.match(name)
-            if section is not None:
-                sections.setdefault(section.group(1), {}).setdefault(
-                    int(section.group(2) or 0), (content, section.group(3) is not None)
-                )
-                continue
-        if name in plain:
+        section = _SECTION.match(name) if "*" in name else None
+        if section is not None:
+            sections.setdefault(section.group(1), {}).setdefault(
+                int(section.group(2) or 0), (content, section.group(3) is not None)
+            )
+        elif name in plain:
             defects.add("duplicate-parameter")
-            continue
-        plain[name] = content
-    for name, content in plain.items():
-        if "=?" in content:
-            plain[name] = decode_words(content.encode("utf-8"))
+        else:
+            plain[name] = decode_words(content.encode()) if "=?" in content else content
     for name, pieces in sections.items():
         if len(pieces) > 1:
             defects.add("parameter-continuation")
         if name in plain:
             defects.add("duplicate-parameter")
         plain[name] = _join(pieces)  # RFC 2231 5: the extended form wins
-    return Parameterized(value, plain, frozenset(defects))
+    return plain
 
 
 _short = lru_cache(maxsize=2048)(_read)
@@ -260,7 +258,7 @@ class Part:
 
     @property
     def disposition(self) -> str:
-        """ "inline", "attachment" or ""; an unknown one is "attachment" (RFC 2183 2.8)."""
+        """One of "inline", "attachment" and ""; an unknown one is "attachment" (RFC 2183 2.8)."""
         value = self._disposition.value
         return value if value in {"", "inline"} else "attachment"
 

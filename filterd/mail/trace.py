@@ -20,7 +20,7 @@ MAX_FIELD = 4_096  # characters read of one Received field
 _MONTHS = {
     name: number
     for number, name in enumerate(
-        "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
     )
 }
 _ZONES = {
@@ -161,7 +161,7 @@ def _parse(text: str) -> float | None:
     fields = (full_year, number, int(day), int(hour), int(minute), int(second or 0))
     if not _is_possible(*fields):
         return None
-    if sign:
+    if sign and zone_hour and zone_minute:
         offset = int(zone_hour) * 3600 + int(zone_minute) * 60
         offset = -offset if sign == "-" else offset
     else:
