@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from filterd.config.load import Loaded
     from filterd.config.settings import FilterSettings
     from filterd.core.check import Check
+    from filterd.core.stores import HistoryStore
     from filterd.scan.scanner import Scanner
 
 EXIT_OK = 0
@@ -62,6 +63,10 @@ class App(Protocol):
 
     def open_stores(self, settings: FilterSettings) -> Any:
         """The configured stores (filterd.store.Stores)."""
+        ...
+
+    def open_history(self, settings: FilterSettings) -> AbstractContextManager[HistoryStore]:
+        """The recorded verdicts, closed on leaving."""
         ...
 
     def load_rules(self, settings: FilterSettings) -> Any:
@@ -107,6 +112,15 @@ class Context:
     @property
     def settings(self) -> FilterSettings:
         return self.loaded.settings
+
+
+@contextmanager
+def open_history(context: Context) -> Iterator[HistoryStore]:
+    """The recorded verdicts; a word and status 2 where none are kept."""
+    if not context.settings.history.enabled:
+        fail("no verdicts are recorded: history.enabled = false")
+    with context.app.open_history(context.settings) as history:
+        yield history
 
 
 pass_context = click.make_pass_decorator(Context)

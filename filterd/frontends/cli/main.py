@@ -7,7 +7,6 @@ Rules of this file: importing it imports no subcommand, so that `filterd scan` p
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +31,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:function, one line of help)
     "serve": (f"{_HERE}.serve:serve", "Run the milter (and HTTP) in the foreground."),
     "scan": (f"{_HERE}.scan:scan", "Scan message files and say what would become of them."),
+    "learn": (f"{_HERE}.learn:learn", "Learn messages as spam or ham; in force at once."),
+    "forget": (f"{_HERE}.learn:forget", "Undo what was learned of these messages."),
+    "unlearn": (f"{_HERE}.learn:unlearn", "Take back what a user said since a time."),
+    "why": (f"{_HERE}.why:why", "Everything about one past verdict, by queue-id or why-id."),
+    "history": (f"{_HERE}.history:history", "Search the recorded verdicts."),
     "config": (f"{_HERE}.config:config", "Check the configuration, or show what is in force."),
     "status": (f"{_HERE}.status:status", "What runs, since when, with what."),
 }
@@ -113,9 +117,6 @@ def run(make_app: Callable[[], App], arguments: Sequence[str] | None = None) -> 
         return _invoke(make_app, given)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else EXIT_USAGE
-    except BrokenPipeError:  # `filterd ... | head`: nobody reads on, and that is no failure
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
 
 
 def _invoke(make_app: Callable[[], App], arguments: list[str]) -> int:

@@ -84,9 +84,7 @@ STATUS = {
 
 
 @pytest.mark.parametrize(("name", "status"), STATUS.items(), ids=STATUS)
-def test_exit_status_of_each_action(
-    app: Any, tmp_path: Path, name: str, status: int
-) -> None:
+def test_exit_status_of_each_action(app: Any, tmp_path: Path, name: str, status: int) -> None:
     assert run(lambda: app, ["scan", mail(tmp_path, name)]) == status
     assert exit_status(ACTIONS[name]) == status
 
