@@ -76,9 +76,11 @@ def read_terms(field: Field, tags: Mapping[str, bytes], required: Iterable[str])
     return Terms(field, tags, domain, selector, _ALGORITHMS[algorithm], signature)
 
 
-def read_canonicalization(tags: Mapping[str, bytes]) -> tuple[bool, bool]:
-    """Whether header and body are relaxed, by c= (default simple/simple)."""
-    header, _, body = _text(tags.get("c", b"simple")).lower().partition("/")
+def read_canonicalization(
+    tags: Mapping[str, bytes], default: bytes = b"simple/simple"
+) -> tuple[bool, bool]:
+    """Whether header and body are relaxed, by c=."""
+    header, _, body = _text(tags.get("c", default)).lower().partition("/")
     names = ("simple", "relaxed")
     if header not in names or (body or "simple") not in names:
         raise SignatureError("permerror", "signature syntax error: unknown c=")
@@ -110,7 +112,7 @@ def check_body(
     return total if length is None else length, total
 
 
-def check_signature(terms: Terms, ask: Ask, signed: bytes, identity_domain: str) -> str:
+def check_signature(terms: Terms, ask: Ask, digest: bytes, identity_domain: str) -> str:
     """Try each key published; return a comment on the one that fits, raise the best reason else."""
     problem: SignatureError | None = None
     for key in find_keys(ask, terms.selector, terms.domain):
@@ -123,7 +125,7 @@ def check_signature(terms: Terms, ask: Ask, signed: bytes, identity_domain: str)
             if key.is_strict and identity_domain != terms.domain:
                 raise SignatureError("permerror", "domain mismatch: key wants i= at d= (t=s)")
             check_size(key)
-            if verify(key, terms.signature, signed):
+            if verify(key, terms.signature, digest):
                 return note
             suffix = " (test key)" if key.is_testing else ""
             raise SignatureError("fail", f"signature did not verify{suffix}")
@@ -184,8 +186,8 @@ def _evaluate(
     hashes = canonical(message)
     covered, total = check_body(terms, hashes, relaxed=relaxed_body, length=length)
     names = split_names(tags["h"])
-    signed = hashes.signed(names, field, relaxed=relaxed_header)
-    comment = check_signature(terms, ask, signed, identity)
+    digest = hashes.signed(names, field, relaxed=relaxed_header)
+    comment = check_signature(terms, ask, digest, identity)
     if len(message.header.all("from")) > names.count("from"):
         raise SignatureError("policy", "a From field is not signed")  # RFC 6376 8.15
     partial = (Property("policy", "partial", f"{covered}/{total}"),) if covered < total else ()

@@ -9,7 +9,6 @@ RFC 6376 sections 3.6 and 6.1.2, RFC 8301 (sizes, SHA-1), RFC 8463 (Ed25519), RF
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -134,13 +134,13 @@ def check_size(key: Key) -> None:
         raise SignatureError("policy", f"RSA key of {key.bits} bits is too long")
 
 
-def verify(key: Key, signature: bytes, signed: bytes) -> bool:
-    """True if `signature` is that key's over SHA-256 of `signed`."""
+def verify(key: Key, signature: bytes, digest: bytes) -> bool:
+    """True if `signature` is that key's over data whose SHA-256 is `digest`."""
     try:
         if isinstance(key.public, RSAPublicKey):
-            key.public.verify(signature, signed, PKCS1v15(), SHA256())
+            key.public.verify(signature, digest, PKCS1v15(), Prehashed(SHA256()))
         else:  # RFC 8463 3: Ed25519 signs the hash
-            key.public.verify(signature, hashlib.sha256(signed).digest())
+            key.public.verify(signature, digest)
     except InvalidSignature:
         return False
     return True

@@ -137,7 +137,7 @@ class Canonical:
         return found
 
     def signed(self, names: Iterable[str], own: Field, *, relaxed: bool) -> bytes:
-        """The bytes signed: the fields named, bottom up, then the signature's own without b=."""
+        """SHA-256 of what is signed: the fields named, bottom up, then the signature's own, b= empty."""
         taken: Counter[str] = Counter()
         pieces: list[bytes] = []
         for name in names:
@@ -146,7 +146,7 @@ class Canonical:
             if taken[name] <= len(found):  # a field named too often counts as empty (5.4.2)
                 pieces.append(self.field(found[-taken[name]], relaxed=relaxed))
         pieces.append(self.unsigned(own, relaxed=relaxed))
-        return b"".join(pieces)
+        return hashlib.sha256(b"".join(pieces)).digest()
 
     def unsigned(self, own: Field, *, relaxed: bool) -> bytes:
         """A signature field as it is hashed for itself: b= empty, no CRLF at the end."""

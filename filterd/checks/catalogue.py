@@ -5,6 +5,10 @@ Owns:   ALL. Nothing registers itself.
 
 from __future__ import annotations
 
+from filterd.checks import arc, dkim
 from filterd.core.check import Check
 
-ALL: tuple[Check, ...] = ()
+ALL: tuple[Check, ...] = (
+    dkim.CHECK,
+    arc.CHECK,
+)

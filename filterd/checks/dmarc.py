@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from filterd.auth import dmarc
+from filterd.auth import arc, dmarc
 from filterd.auth.author import author_domains, evaluate_message
 from filterd.auth.dmarc import Evaluation
 from filterd.auth.record import Policy
@@ -151,11 +151,23 @@ def dispose(evaluation: Evaluation, tx: Transaction, settings: Settings) -> Disp
         tx.session.is_authenticated or tx.session.is_local
     ):
         return Disposition(settings.authenticated, "local_policy", "our own client")
+    sealer = _vouching_sealer(tx, settings)
+    if sealer:
+        return Disposition(settings.sealed, "trusted_forwarder", sealer)
     excuse, detail = mediator(tx)
     if excuse:
         return Disposition(settings.mediated, excuse, detail)
     wanted = settings.reject if evaluation.policy is Policy.REJECT else settings.quarantine
     return Disposition(wanted)
+
+
+def _vouching_sealer(tx: Transaction, settings: Settings) -> str:
+    """The trusted sealer whose own account says that DMARC passed when it received the message."""
+    found = tx.auth("arc")
+    if not settings.trusted_sealers or not found or found[0].result != "pass":
+        return ""
+    chain = arc.Chain("pass", sets=arc.read_sets(tx.message.header))
+    return arc.vouching_sealer(chain, settings.trusted_sealers)
 
 
 def mediator(tx: Transaction) -> tuple[str, str]:

@@ -20,8 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 
 @cache
-def rsa_key(bits: int = 1024) -> rsa.RSAPrivateKey:
+def _rsa_key(bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, bits)
+
+
+def rsa_key(bits: int = 1024) -> rsa.RSAPrivateKey:
+    """One key a size and run, however it is asked for."""
+    return _rsa_key(bits)
 
 
 @cache
