@@ -146,6 +146,9 @@ class Master:
         if pid == 0:
             for child in self._children.values():
                 child.lifeline.cut()  # the master's ends of the others, or they would never end
+            for listen, other in self._sockets.items():
+                if listen != job.listen:
+                    other.close()
             worker.live(job, self._sockets[job.listen], lifeline, self._current.patience)
         lifeline.held_by_master()
         self._children[pid] = _Child(job, pid, lifeline, self._number, self.wall())

@@ -157,14 +157,9 @@ class Listeners:
 
     def _close(self, listen: Listen) -> None:
         found = self._open.pop(listen)
-        if listen not in self._managed:
-            # close() is not enough: a worker that polls it keeps it open for up to 5 s, and who
-            # connects then would wait in vain
-            with contextlib.suppress(OSError):
-                found.shutdown(socket.SHUT_RDWR)
-            if listen.path:
-                Path(listen.path).unlink(missing_ok=True)
-        found.close()
+        found.close()  # never shutdown(): libmilter would end with its sessions in flight
+        if listen.path and listen not in self._managed:
+            Path(listen.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close all and remove the unix paths."""

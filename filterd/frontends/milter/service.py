@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import signal
 import socket
 import stat
 import tempfile
@@ -32,6 +33,7 @@ log = logging.getLogger("filterd.milter")
 
 # Postfix sends fields of up to 102,400 bytes; libmilter resets the connection above 64 KiB unless told.
 MAX_DATA_SIZE = (1 << 20) - 1  # libmilter: MILTER_MDS_1M, its largest
+KICK = signal.SIGUSR2  # not one of those that libmilter takes
 CALLBACK_TIMEOUT = 7210  # seconds libmilter waits for the MTA (its default)
 
 
@@ -44,6 +46,7 @@ class MilterService:
         self._sleep = sleep
         self._live: set[int] = set()
         self._listening = -1
+        self._main_thread = 0
         self.served = 0  # sessions ended
 
     @property
@@ -58,6 +61,8 @@ class MilterService:
         milter.set_exception_policy(milter.TEMPFAIL)
         self._register()
         self._adopt(listener)
+        self._main_thread = threading.get_ident()
+        signal.signal(KICK, lambda _number, _frame: None)
         milter.settimeout(CALLBACK_TIMEOUT)
         milter.main()
 
@@ -71,6 +76,8 @@ class MilterService:
         end = time.monotonic() + patience
         quiet_rounds = 0  # a connection accepted just now has not called back yet
         while time.monotonic() < end and quiet_rounds < 5:
+            # a poll that began before dup2 keeps the old listener open, up to 5 s: interrupt it
+            signal.pthread_kill(self._main_thread, KICK)
             quiet_rounds = 0 if self._live else quiet_rounds + 1
             time.sleep(0.02)
         if self._live:
@@ -142,6 +149,7 @@ class MilterService:
         self._listening = fresh.pop()
         listener.setblocking(False)  # several workers wake up, one accepts, the others go on
         os.dup2(listener.fileno(), self._listening)
+        listener.close()  # one descriptor, so that retiring lets go of it
         if private is not None:
             private.unlink(missing_ok=True)
             private.parent.rmdir()
