@@ -21,6 +21,7 @@ from filterd.core.settings import Duration, Flag, Network, Settings, Size, parse
 from filterd.dns.settings import DnsSettings
 from filterd.limits import LIMITS
 from filterd.observe.settings import LogSettings, MetricsSettings
+from filterd.ruleset.settings import RuleSettings
 from filterd.scan.settings import (
     DEFAULT_PROFILES,
     FieldSettings,
@@ -152,6 +153,7 @@ class FilterSettings(Settings):
     )
     dns: DnsSettings = Field(default=DnsSettings(), description=DnsSettings.__doc__)
     store: StoreSettings = Field(default=StoreSettings(), description=StoreSettings.__doc__)
+    rules: RuleSettings = Field(default=RuleSettings(), description=RuleSettings.__doc__)
     classifier: ClassifierSettings = Field(
         default=ClassifierSettings(), description=ClassifierSettings.__doc__
     )
