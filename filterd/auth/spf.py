@@ -1,0 +1,387 @@
+"""spf - is the client a permitted sender of the HELO or MAIL FROM identity (RFC 7208)?
+
+Owns:   the only door to pyspf; results and reasons in the RFC's words; the Received-SPF field.
+Asks:   TXT of the domain, then what its record names: at most ten terms that ask, two of them void
+        (4.6.4), ten names an `mx` or `ptr`.
+Not here: symbols (checks.spf), alignment (auth.dmarc).
+Rules of this file: pyspf evaluates; `_Evaluation` overrides what of it asks the DNS and where it leaves
+        the RFC (each override says which section). No exception and no type of pyspf leaves the file.
+
+RFC 8616 4: names are A-labels before they are asked; a term with %{l} or %{s} matches nothing when the
+local part is not ASCII. RFC 7208 2.4: a null reverse-path is judged as postmaster@HELO.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+
+import spf
+
+from filterd.core.lookup import Answer, Ask, RRType, Status, question
+from filterd.core.transaction import Address
+from filterd.mail.authres import AuthResult, Property
+from filterd.mail.domain import to_alabel
+
+Identity = Literal["helo", "mailfrom"]
+
+MAX_IDENTITY = 1_000  # characters; RFC 5321 4.5.3.1.3 allows a path 256
+MAX_RECORD = 8_192  # bytes of one record; published ones have under 2,000 (3.4 wants 450)
+MAX_TERMS = 400  # of all records of one evaluation; ten full records of real senders have 300
+MAX_TERM = 512  # characters of one term
+MAX_MACRO_WORK = 1_000_000  # characters looked at while expanding; some 10 ms
+MAX_EXPLANATION = 500  # characters (6.2 leaves it to us)
+MAX_NAMES = 10  # of an mx or ptr (4.6.4)
+MAX_VOID = 2  # 4.6.4
+NOTHING = "."  # a name that no label fits: asks nothing, matches nothing
+
+_MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=", re.IGNORECASE)
+_LOCAL_MACRO = re.compile(r"%\{[ls]", re.IGNORECASE)
+_LITERAL = re.compile(r"\[.*\]\Z")
+_UNSAFE = re.compile(r"[^ -~]")
+_DOT_ATOM = re.compile(r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~.-]+\Z")
+
+_WORDS = {
+    "pass": "{domain} designates {client} as permitted sender",
+    "fail": "{domain} does not designate {client} as permitted sender",
+    "softfail": "{domain} discourages use of {client} as sender",
+    "neutral": "{client} is neither permitted nor denied by {domain}",
+    "none": "{domain} publishes no SPF record",
+    "temperror": "temporary error in processing of {domain}",
+    "permerror": "permanent error in processing of {domain}",
+}
+
+
+class _Explanation(str):
+    """Where an explanation is to be fetched, if the result is a fail (6.2)."""
+
+    __slots__ = ("domain",)
+    domain: str
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One record under evaluation."""
+
+    recursion: int
+    redirect_announced: bool  # pyspf counts a redirect when it reads it, 6.1 when it follows it
+
+
+class _Evaluation(spf.query):
+    """pyspf, asking through `ask` and held to RFC 7208 where it strays."""
+
+    def __init__(
+        self, client: Address, sender: str, helo: str, receiver: str, ask: Ask
+    ) -> None:
+        super().__init__(str(client), sender, helo, receiver=receiver or "unknown")
+        local, _, domain = self.s.rpartition("@")  # pyspf splits at the first @, also in quotes
+        self.l, self.o, self.d = local or "postmaster", domain, domain
+        self._ask = ask
+        self._mine = int(client)
+        self._frames: list[_Frame] = []
+        self._terms = 0
+        self._macro_work = 0
+        self._asked: dict[tuple[str, RRType], Answer] = {}
+
+    # -- DNS ----------------------------------------------------------------------------------
+
+    def _answer(self, name: str, rrtype: RRType) -> Answer:
+        """The answer, once for each question; TempError where there is none (4.4, 5)."""
+        key = (name, rrtype)
+        answer = self._asked.get(key)
+        if answer is None:
+            answer = self._asked[key] = self._ask(question(_escaped(name), rrtype))
+        if answer.status is Status.TEMPFAIL:
+            raise spf.TempError(f"DNS {rrtype.name} {_printable(name)}: {answer.reason}")
+        return answer
+
+    def _found(self, name: str, rrtype: RRType) -> Answer | None:
+        """The answer of a term that asks; None, counted as void, if it has no records (4.6.4)."""
+        if not _is_name(name):
+            return None
+        answer = self._answer(name, rrtype)
+        if answer.status is Status.OK:
+            return answer
+        self.void_lookups += 1
+        if self.void_lookups > MAX_VOID:
+            raise spf.PermError(f"more than {MAX_VOID} void lookups")
+        return None
+
+    def dns_txt(
+        self, domainname: str, rr: str = "TXT", ignore_void: bool = False
+    ) -> list[bytes]:
+        if rr != "TXT" or not _is_name(domainname):
+            return []
+        if ignore_void:
+            return list(self._answer(domainname, RRType.TXT).txt)
+        answer = self._found(domainname, RRType.TXT)
+        return list(answer.txt) if answer else []
+
+    def dns_a(self, domainname: str, A: str = "A") -> list[str]:  # noqa: N803 - pyspf's name
+        answer = self._found(domainname, RRType[A])
+        return list(answer.addresses) if answer else []
+
+    def dns_mx(self, domainname: str) -> list[str]:
+        """5.4. The void limit counts terms: hosts without an address of the client's kind do not."""
+        answer = self._found(domainname, RRType.MX)
+        exchanges = sorted(answer.mx) if answer else []
+        if len(exchanges) > MAX_NAMES:
+            raise spf.PermError(f"more than {MAX_NAMES} MX records")
+        return [
+            address
+            for _, exchange in exchanges
+            if _is_name(exchange)
+            for address in self._answer(exchange, RRType[self.A]).addresses
+        ]
+
+    def validated_ptrs(self) -> list[str]:
+        """5.5: an error in the PTR question matches nothing, one in an address question skips."""
+        try:
+            answer = self._found(
+                f"{'.'.join(reversed(self.i.split('.')))}.{self.v}.arpa", RRType.PTR
+            )
+        except spf.TempError:
+            return []
+        return [
+            name for name in (answer.names if answer else ())[:MAX_NAMES] if self._is_ours(name)
+        ]
+
+    def _is_ours(self, name: str) -> bool:
+        if not _is_name(name):
+            return False
+        try:
+            return self.cidrmatch(self._answer(name, RRType[self.A]).addresses, self.cidrmax)
+        except spf.TempError:
+            return False
+
+    def dns_spf(self, domain: str) -> str | None:
+        if domain == NOTHING:
+            return "v=spf1"  # an include of it: neutral, which does not match
+        record = super().dns_spf(domain)
+        if record is not None and len(record) > MAX_RECORD:
+            raise spf.PermError(f"a record of more than {MAX_RECORD} bytes")
+        return record
+
+    # -- evaluation ---------------------------------------------------------------------------
+
+    def cidrmatch(self, ipaddrs: Sequence[str], n: int) -> bool:
+        """As pyspf's, in a quarter of its time."""
+        shift = self.cidrmax - n
+        mine = self._mine >> shift
+        for text in ipaddrs:
+            try:
+                address = ip_address(text)
+            except ValueError as error:
+                raise spf.PermError("invalid address", text) from error
+            if address.max_prefixlen == self.cidrmax and int(address) >> shift == mine:
+                return True
+        return False
+
+    def check1(self, spf: str | None, domain: str, recursion: int) -> tuple[str, int, str]:
+        if self._frames and self._frames[-1].recursion == recursion:
+            self._count_lookup()  # a redirect that is followed
+        self.p = None  # %{p} prefers names within the domain being looked at (7.3)
+        return super().check1(spf, domain, recursion)
+
+    def check0(self, spf: str | None, recursion: int) -> tuple[str, int, str]:
+        record, has_redirect = self._normalised(spf or "")
+        self._frames.append(_Frame(recursion, has_redirect))
+        try:
+            return super().check0(record, recursion)
+        finally:
+            self._frames.pop()
+
+    def check_lookups(self) -> None:
+        if self._frames and self._frames[-1].redirect_announced:
+            self._frames[-1].redirect_announced = False  # counted if and when it is followed
+            return
+        self._count_lookup()
+
+    def _count_lookup(self) -> None:
+        super().check_lookups()
+
+    def _normalised(self, record: str) -> tuple[str, bool]:
+        """The record with modifier names pyspf understands, and whether it has a redirect.
+
+        Names ignore case (RFC 5234 2.3); an unknown modifier may stand more than once (6).
+        """
+        terms: list[str] = []
+        has_redirect = False
+        for number, term in enumerate(record.split(" ")):
+            if len(term) > MAX_TERM:
+                raise spf.PermError(f"a term of more than {MAX_TERM} characters")
+            match = _MODIFIER.match(term) if number else None  # the first is "v=spf1"
+            if match is not None:
+                name = match.group(1).lower()
+                has_redirect = has_redirect or name == "redirect"
+                if name not in {"redirect", "exp"}:
+                    name = f"x{number}"
+                term = f"{name}={term[match.end() :]}"
+            terms.append(term)
+        self._terms += len(terms)
+        if self._terms > MAX_TERMS:
+            raise spf.PermError(f"more than {MAX_TERMS} terms")
+        return " ".join(terms), has_redirect
+
+    def expand(self, s: str, stripdot: bool = True) -> str:
+        if "%" not in s and stripdot:
+            return _shortened(s.removesuffix("."))
+        self._macro_work += len(s) * (s.count(".") + 1)  # what pyspf's search for errors costs
+        if self._macro_work > MAX_MACRO_WORK:
+            raise spf.PermError("macros beyond measure")
+        expanded = super().expand(s, stripdot)
+        if not self.l.isascii() and _LOCAL_MACRO.search(s):
+            return NOTHING
+        return _shortened(expanded) if stripdot else expanded
+
+    def get_explanation(self, spec: str) -> str | None:
+        """Put off until the result is known to be a fail; pyspf asks in any case."""
+        put_off = _Explanation(spec)
+        put_off.domain = self.d
+        return put_off
+
+    def explanation(self, text: str) -> str:
+        """The published explanation of a fail; "" where there is none or it is in error (6.2)."""
+        if not isinstance(text, _Explanation):
+            return ""
+        self.d = text.domain
+        try:
+            found = self.dns_txt(str(text), ignore_void=True)
+            if len(found) != 1 or len(found[0]) > MAX_EXPLANATION:
+                return ""
+            expanded = self.expand(found[0].decode("ascii"), stripdot=False)
+        except (spf.TempError, spf.PermError, UnicodeDecodeError):
+            return ""
+        return "" if expanded == NOTHING else _printable(expanded)[:MAX_EXPLANATION]
+
+
+def _is_name(name: str) -> bool:
+    """Whether it can be asked: labels of 1 to 63 characters (4.3)."""
+    return all(0 < len(label) <= 63 for label in name.split("."))
+
+
+def _escaped(name: str) -> str:
+    """The name in text form: what macros brought in are bytes of labels, not escapes."""
+    return name.replace("\\", "\\\\") if "\\" in name else name
+
+
+def _shortened(name: str) -> str:
+    """Labels are dropped on the left until 253 characters are left (7.3)."""
+    while len(name) > 253 and "." in name:
+        name = name.partition(".")[2]
+    return name
+
+
+def _printable(text: str) -> str:
+    return _UNSAFE.sub("?", text)
+
+
+# -- the door -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation came to, and what Received-SPF says beside the result."""
+
+    result: AuthResult
+    identity: Identity
+    mechanism: str = ""  # that matched, of the first record; "" where none did
+
+
+def evaluate_helo(client: Address, helo: str, ask: Ask, *, receiver: str = "") -> Evaluation:
+    """Return the evaluation of the HELO identity (2.3); "none" for a literal or a bare word."""
+    return _evaluate("helo", client, "", helo, ask, receiver)
+
+
+def evaluate_mail_from(
+    client: Address, reverse_path: str, helo: str, ask: Ask, *, receiver: str = ""
+) -> Evaluation:
+    """Return the evaluation of the MAIL FROM identity (2.4).
+
+    For the null reverse-path that is postmaster@HELO, and the property is smtp.helo.
+    """
+    if not reverse_path:
+        return evaluate_helo(client, helo, ask, receiver=receiver)
+    return _evaluate("mailfrom", client, reverse_path, helo, ask, receiver)
+
+
+def first_name(reverse_path: str, helo: str) -> str | None:
+    """Return the domain whose record is asked for first, None if none is."""
+    return _askable(reverse_path.rpartition("@")[2] if reverse_path else helo)
+
+
+def _askable(domain: str) -> str | None:
+    """The domain in A-labels if a record is looked for there: well-formed, more than one label."""
+    if len(domain) > MAX_IDENTITY or _LITERAL.match(domain):
+        return None
+    name = domain.lower() if domain.isascii() else to_alabel(domain)
+    return name if name and "." in name and _is_name(name) else None
+
+
+def _evaluate(
+    identity: Identity, client: Address, reverse_path: str, helo: str, ask: Ask, receiver: str
+) -> Evaluation:
+    local, _, domain = reverse_path.rpartition("@") if reverse_path else ("", "", helo)
+    shown = (Property("smtp", identity, reverse_path if identity == "mailfrom" else helo),)
+    name = _askable(domain)
+    if name is None or len(reverse_path) > MAX_IDENTITY:
+        none = AuthResult("spf", "none", properties=shown, comment="no domain to look at")
+        return Evaluation(none, identity)
+    helo_name = helo if helo.isascii() else to_alabel(helo) or "unknown"
+    sender = f"{local or 'postmaster'}@{name}"
+    try:
+        run = _Evaluation(client, sender, helo_name, receiver, ask)
+        result, _, text = run.check()
+        explained = run.explanation(text) if result == "fail" else ""
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        # A defect of pyspf met by an odd record: that record cannot be interpreted (2.6.7).
+        failed = AuthResult("spf", "permerror", reason=type(error).__name__, properties=shown)
+        return Evaluation(failed, identity)
+    reason = ""
+    if result in {"temperror", "permerror"}:
+        reason = _printable(": ".join([run.prob, *run.mech]))[:MAX_EXPLANATION]
+    elif explained:
+        reason = f"{name} explains: {explained}"
+    comment = _WORDS[result].format(domain=name, client=client)
+    found = AuthResult("spf", result, reason=reason, properties=shown, comment=comment)
+    return Evaluation(found, identity, _printable(run.mechanism or ""))
+
+
+_RECEIVED_WORDS = {
+    "pass": "Pass",
+    "fail": "Fail",
+    "softfail": "SoftFail",
+    "neutral": "Neutral",
+    "none": "None",
+    "temperror": "TempError",
+    "permerror": "PermError",
+}
+
+
+def received_spf(
+    evaluation: Evaluation, client: Address, reverse_path: str, helo: str, receiver: str
+) -> str:
+    """Return the body of a Received-SPF field (9.1) on one line; nothing in it can end it early."""
+    result = evaluation.result
+    comment = re.sub(r"([()\\])", r"\\\1", _printable(result.comment))
+    pairs = [
+        ("receiver", receiver),
+        ("identity", evaluation.identity),
+        ("client-ip", str(client)),
+        ("envelope-from", reverse_path if evaluation.identity == "mailfrom" else ""),
+        ("helo", helo),
+        ("mechanism", evaluation.mechanism),
+        ("problem", result.reason if result.result in {"permerror", "temperror"} else ""),
+    ]
+    shown = "; ".join(f"{key}={_quoted(value)}" for key, value in pairs if value)
+    return f"{_RECEIVED_WORDS[result.result]} ({comment}) {shown}"
+
+
+def _quoted(text: str) -> str:
+    text = _printable(text)
+    if _DOT_ATOM.match(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
