@@ -11,6 +11,7 @@ class Options:
     case_sensitive: bool
     never_capture: bool
     one_line: bool
+    literal: bool
     encoding: Any
     class Encoding:
         UTF8: Any
