@@ -206,7 +206,7 @@ def _waited(seconds: float) -> str:
 def _terms(tx: Transaction, settings: Settings) -> Terms:
     """With `new_networks` alone, one pass is enough to be no stranger any more."""
     passes = settings.passes
-    if settings.when == "suspicious" and not _has_symbol(tx, settings):
+    if settings.when == "suspicious" and not tx.has_hit(settings.suspicious):
         passes = 1
     return Terms(settings.delay, settings.window, settings.expiry, passes)
 
@@ -217,7 +217,7 @@ def _is_exempt(tx: Transaction, settings: Settings) -> bool:
         session.is_authenticated
         or session.is_local
         or session.client is None
-        or any(_fits(hit.symbol, settings.exempt) for hit in tx.hits)
+        or tx.has_hit(settings.exempt)
     )
 
 
@@ -245,15 +245,7 @@ def _is_due(tx: Transaction, settings: Settings, services: Services, domain: str
 
 
 def _looks_suspicious(tx: Transaction, settings: Settings) -> bool:
-    return settings.when == "always" or settings.new_networks or _has_symbol(tx, settings)
-
-
-def _has_symbol(tx: Transaction, settings: Settings) -> bool:
-    return any(_fits(hit.symbol, settings.suspicious) for hit in tx.hits)
-
-
-def _fits(symbol: str, patterns: tuple[str, ...]) -> bool:
-    return any(symbol.startswith(p[:-1]) if p.endswith("*") else symbol == p for p in patterns)
+    return settings.when == "always" or settings.new_networks or tx.has_hit(settings.suspicious)
 
 
 def _proven_domain(tx: Transaction) -> str:

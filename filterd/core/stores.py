@@ -107,6 +107,10 @@ class RateStore(Protocol):
         """
         ...
 
+    def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
+        """What each bucket holds now; changes nothing."""
+        ...
+
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         """Take a charge back."""
         ...

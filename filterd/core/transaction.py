@@ -7,7 +7,7 @@ Rules of this file: checks see a transaction as read-only and return evidence; o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -100,6 +100,15 @@ class Transaction:
             if isinstance(item, Hit) and item.symbol == symbol:
                 return item
         return None
+
+    def has_hit(self, patterns: Sequence[str]) -> bool:
+        """True if a symbol so far is one of these; "DNSWL_*" stands for all that begin so."""
+        exact = frozenset(patterns)
+        stems = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+        return any(
+            isinstance(e, Hit) and (e.symbol in exact or e.symbol.startswith(stems))
+            for e in self.evidence
+        )
 
     @property
     def hits(self) -> tuple[Hit, ...]:

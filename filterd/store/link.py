@@ -97,7 +97,9 @@ class Server:
             if len(commands) == 1:
                 connection.send_command(*commands[0])
             else:
-                packed: Any = connection.pack_commands(commands)  # bytes, whatever the hints say
+                packed: Any = connection.pack_commands(
+                    commands
+                )  # bytes, whatever the hints say
                 connection.send_packed_command(packed)
             replies = [_reply(connection) for _ in commands]
         except BaseException:

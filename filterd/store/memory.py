@@ -96,6 +96,10 @@ class MemoryState:
                     self._fill(bucket, level, now)
             return levels
 
+    def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
+        with self._lock:
+            return [self._level(bucket, now) for bucket in buckets]
+
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         with self._lock:
             for bucket in buckets:

@@ -111,6 +111,15 @@ class RedisState:
         levels = self._call(lambda: self._link.run(CHARGE, keys, repr(now), cost, *arguments))
         return [float(level) for level in levels]
 
+    def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
+        keys, _ = self._buckets(buckets)
+        replies = self._call(lambda: self._link.many([(k, ("GET", k)) for k in keys]))
+        found = []
+        for bucket, reply in zip(buckets, replies, strict=True):
+            level, at, _ = _numbers(reply) or (0.0, now, now)
+            found.append(max(0.0, level - max(0.0, now - at) * bucket.limit / bucket.period))
+        return found
+
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         if buckets:
             keys, arguments = self._buckets(buckets)

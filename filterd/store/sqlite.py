@@ -154,6 +154,9 @@ class SqliteState:
 
         return self._write(work, now)
 
+    def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
+        return self._read(lambda db: [self._level(db, bucket, now) for bucket in buckets])
+
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         def work(db: sqlite3.Connection) -> None:
             for bucket in buckets:

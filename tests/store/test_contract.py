@@ -227,6 +227,13 @@ def test_a_refund_gives_the_budget_back(state: State) -> None:
     assert state.charge([HOUR], 1, T0) == pytest.approx([1])
 
 
+def test_a_level_can_be_looked_at(state: State) -> None:
+    state.charge([HOUR], 5, T0)
+    assert state.levels([OTHER, HOUR], T0 + 60) == pytest.approx([0, 4])
+    assert state.levels([HOUR], T0 + 60) == pytest.approx([4])
+    assert state.levels([], T0) == []
+
+
 def test_a_clock_that_went_back_gives_nothing_away(state: State) -> None:
     state.charge([HOUR], 5, T0)
     assert state.charge([HOUR], 1, T0 - 7200) == pytest.approx([6])

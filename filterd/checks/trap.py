@@ -1,0 +1,82 @@
+"""trap - who writes to a spamtrap is listed here for a day.
+
+Owns:   symbols TRAP_CLIENT, TRAP_RECIPIENT.
+Asks:   the list file of trap addresses; the trap store, once a transaction.
+Not here: learning from what traps receive (classify reads TRAP_RECIPIENT).
+
+A trap that accepts bounces would list every server that a forger makes answer: the null reverse-path
+springs nothing. Nor do clients that a list vouches for: one customer of a large provider must not
+list its servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from filterd.core.check import Check, CheckSettings, Services
+from filterd.core.evidence import Evidence, Hit
+from filterd.core.settings import Duration
+from filterd.core.stage import Stage
+from filterd.core.transaction import Transaction
+from filterd.store import keys
+from filterd.store.listfile import lists
+
+CLIENT = "TRAP_CLIENT"
+RECIPIENT = "TRAP_RECIPIENT"
+
+
+class Settings(CheckSettings):
+    """Addresses that nobody should write to."""
+
+    files: tuple[str, ...] = Field(
+        default=(),
+        description="Files of trap addresses (or whole domains), one a line; read again by themselves.",
+    )
+    listed_for: Duration = Field(
+        default=86400.0,
+        ge=60,
+        le=30 * 86400,
+        description="How long a client that wrote to a trap is listed.",
+    )
+    exempt: tuple[str, ...] = Field(
+        default=("ALLOW_CLIENT", "ALLOW_SENDER", "DNSWL_*"),
+        description="Symbols of clients that are never listed; * at the end stands for anything.",
+    )
+
+
+def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
+    """At each RCPT: is it a trap? At the first: has this client sprung one lately?"""
+    store = services.traps
+    session = tx.session
+    if store is None or session.client is None or session.is_local or session.is_authenticated:
+        return
+    if not settings.files:
+        return
+    clock = services.clock
+    client = keys.trap(session.client)
+    if any(
+        one.address(tx.recipient) is not None
+        for one in lists(settings.files, clock.monotonic())
+    ):
+        if tx.hit(RECIPIENT) is None:
+            yield Hit(RECIPIENT, tx.recipient)
+        if tx.envelope.reverse_path and not tx.has_hit(settings.exempt):
+            store.spring([client], clock.now(), settings.listed_for)
+    elif not tx.envelope.recipients:
+        until = store.trapped_until([client], clock.now())
+        if until:
+            hours = (until - clock.now()) / 3600
+            yield Hit(CLIENT, f"{client} for another {hours:.1f} h")
+
+
+CHECK = Check(
+    name="trap",
+    stage=Stage.RCPT,
+    run=run,
+    settings=Settings,
+    symbols=(CLIENT, RECIPIENT),
+    after=("allow",),
+    runs=frozenset({Stage.RCPT}),
+)
