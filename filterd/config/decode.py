@@ -80,6 +80,8 @@ def _untypable(prefix: str, value: Any) -> Iterator[tuple[str, Any, str]]:
                 yield from _untypable(f"{prefix}[{index}]", item)
         case float() if not math.isfinite(value):
             yield prefix, value, "a finite number"
+        case str() if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            yield prefix, "a lone surrogate", "a text of whole characters"
         case str() | int() | float() | None:
             pass
         case _:
@@ -226,7 +228,7 @@ def arms(annotation: Any) -> list[Any]:
 
 def _names(annotation: Any) -> list[str]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return list(annotation.model_fields)
+        return [field.alias or name for name, field in annotation.model_fields.items()]
     return []
 
 

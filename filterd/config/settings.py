@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, create_model
+from pydantic import Field, SecretStr, create_model, model_validator
 
 from filterd.checks.catalogue import ALL
 from filterd.classify.settings import ClassifierSettings
@@ -100,6 +100,15 @@ class HttpSettings(Settings):
     timeout: Duration = Field(
         default=30.0, gt=0, le=600, description="Time a client has to send its request."
     )
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> Self:
+        outside = [str(s) for s in self.sockets if not s.is_local]
+        if self.enabled and outside and not self.token.get_secret_value():
+            raise ValueError(
+                f"{outside[0]} can be reached from other machines and needs a token"
+            )
+        return self
 
 
 ChecksTable = create_model(

@@ -111,6 +111,11 @@ WRONG = {
         'unknown key; did you mean "inner.zones[0].weight"?',
     ),
     "other-table": ({"title": "x"}, "title", 'unknown key; did you mean "title"?'),
+    "half-a-character": (
+        {"password": "\ud800"},
+        "password",
+        "expected a text of whole characters, got something else",
+    ),
     "infinity": ({"wait": float("inf")}, "wait", "expected a finite number, got Infinity"),
 }
 

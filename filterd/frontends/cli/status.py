@@ -7,9 +7,6 @@ Exit status: 0 running, 1 not running (or not ready), 2 configuration problem.
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,16 +20,13 @@ from filterd.frontends.cli.context import (
     pass_context,
     print_json,
 )
+from filterd.observe.status import is_alive, read_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from filterd.config.settings import FilterSettings
     from filterd.core.check import Check
-
-MAX_STATUS_BYTES = 4 << 20
-STALE = 15.0  # seconds; the master writes every second
-
 
 @click.command()
 @json_option
@@ -53,40 +47,21 @@ def status(context: Context, as_json: bool) -> int:
 
 def gather(settings: FilterSettings, checks: Sequence[Check], now: float) -> dict[str, Any]:
     """Everything there is to say, as plain values."""
-    written = read_status(settings.run_dir / "status.json")
-    running = written is not None and is_alive(written, now)
+    written = read_status(settings.run_dir / "status.json") or {}
+    running = is_alive(written, now)
+    facts = written if running else {}
+    table = check_table(settings, checks)
+    in_force = facts.get("checks", {})
+    for row in table:  # what runs may be older than what the files say
+        row["enabled"] = in_force.get(row["name"], row["enabled"])
     return {
-        "running": running,
         "mode": settings.mode,
-        "state_dir": str(settings.state_dir),
         "sockets": [str(s) for s in settings.milter.sockets],
-        "checks": check_table(settings, checks),
-        **((written or {}) if running else {}),
+        **facts,
+        "running": running,
+        "state_dir": str(settings.state_dir),
+        "checks": table,
     }
-
-
-def read_status(path: Path) -> dict[str, Any] | None:
-    """What the master wrote last; None when there is nothing readable."""
-    try:
-        with path.open("rb") as stream:
-            found = json.loads(stream.read(MAX_STATUS_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def is_alive(written: Mapping[str, Any], now: float) -> bool:
-    """True when the process that wrote it is there and writes still."""
-    pid, at = written.get("pid"), written.get("written")
-    if not isinstance(pid, int) or not isinstance(at, int | float) or now - at > STALE:
-        return False
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 def check_table(settings: FilterSettings, checks: Sequence[Check]) -> list[dict[str, Any]]:
