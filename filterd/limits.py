@@ -21,7 +21,7 @@ class Limits:
     field_bytes: int = 256 << 10  # above libmilter's 64 KiB, see frontends.milter
     mime_parts: int = 200  # parts walked; real mail has < 50
     mime_depth: int = 30  # nesting walked; 200-deep bombs stop here
-    boundary_bytes: int = 1_000  # RFC 2046 5.1.1 says 70
+    boundary_bytes: int = 8_000  # RFC 2046 5.1.1 says 70, readers take any
     text_bytes: int = 512 << 10  # decoded text looked at by rules and classifier in all
     html_bytes: int = 512 << 10  # HTML parsed in all
     part_bytes: int = 4 << 20  # decoded bytes of one attachment looked at

@@ -28,7 +28,7 @@ AMBIGUOUS = frozenset(
     {
         "several-fields", "several-addresses", "several-angles", "missing-comma", "several-at", "nul",
         "control", "source-route", "unterminated-quote", "unterminated-comment", "unterminated-angle",
-        "nested-angle", "bad-domain", "undecodable", "bracketed-domain-text", "too-many", "too-long", "group",
+        "nested-angle", "bad-domain", "undecodable", "bracketed-domain-text", "comma-in-angle", "too-many", "too-long", "group",
     }
 )  # fmt: skip
 
@@ -97,9 +97,10 @@ _TOKEN_UNQUOTED = re.compile(
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _COMMENT_MARK = re.compile(r"[()\\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_DOT_ATOM = re.compile(rf"[{_ATEXT}\x80-\U0010ffff]++(?:\.[{_ATEXT}\x80-\U0010ffff]++)*+\Z")
+_DOT_ATOM = re.compile(rf"[\x80-\U0010ffff{_ATEXT}]++(?:\.[\x80-\U0010ffff{_ATEXT}]++)*+\Z")
 _LITERAL = re.compile(r"(?:IPv6:)?[0-9A-Fa-f.:]{2,60}\Z", re.IGNORECASE)
-_SPECIALS_OFF = re.compile(r"[\x00-\x20\x7f()<>,;:\\\"\[\]@]+")
+_NOT_IN_NAMES = re.compile(r"[^\w.\x80-\U0010ffff-]++")
+_DOTS = re.compile(r"\.{2,}")
 
 
 def parse_fields(fields: Iterable[Field]) -> AddressList:
@@ -382,6 +383,14 @@ class _Reader:
                 if not tokens:
                     self.defects.add("empty-address")
                     return
+        comma = next(
+            (n for n, t in enumerate(tokens) if t.text == "," and t.kind == "special"), 0
+        )
+        if comma:
+            self.defects.add("comma-in-angle")
+            self._address(tokens[:comma], display)
+            self._bare_list(tokens[comma + 1 :], display)
+            return
         raw = self.text[tokens[0].start : tokens[-1].end]
         ats = [n for n, t in enumerate(tokens) if t.kind == "special" and t.text == "@"]
         if not ats:
@@ -396,6 +405,17 @@ class _Reader:
         for first, after in pairwise(ats[: MAX_ATS + 1]):
             # a@good.example@evil.example: readers differ, so both are named.
             self._append(display, self._local(tokens[:first]), tokens[first + 1 : after], raw)
+
+    def _bare_list(self, tokens: list[_Token], display: str) -> None:
+        """What stands between angle brackets after a comma: addresses to some readers."""
+        piece: list[_Token] = []
+        for token in tokens:
+            if token.kind == "special" and token.text == ",":
+                self._address(piece, display)
+                piece = []
+            else:
+                piece.append(token)
+        self._address(piece, display)
 
     def _without_at(self, tokens: list[_Token], display: str, raw: str) -> None:
         text = _joined(tokens)
@@ -440,7 +460,7 @@ class _Reader:
         if name is None or any(token.kind != "atom" for token in tokens):
             # What a forgiving reader makes of it, so that it is not hidden.
             self.defects.add("bad-domain")
-            name = to_alabel(_SPECIALS_OFF.sub("", text).strip(".")) or ""
+            name = to_alabel(_DOTS.sub(".", _NOT_IN_NAMES.sub("", text)).strip(".")) or ""
         elif "." not in name:
             self.defects.add("single-label-domain")
         self.boxes.append(Mailbox(display, local, name, raw))

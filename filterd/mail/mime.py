@@ -20,16 +20,18 @@ from filterd.mail.charset import decode
 from filterd.mail.header import Header, split
 from filterd.mail.text import decode_words
 
-MAX_PARAMETERS = 100  # of one field that are kept; real mail has < 10
-MAX_FIELD = 16_384  # bytes of a structured MIME field that are read; boundaries are far shorter
+MANY_PARAMETERS = 100  # of one field; real mail has < 10
+MAX_FIELD = 102_400  # bytes of a structured MIME field that are read: Postfix header_size_limit
 PART_FIELDS = 100  # fields kept of a part's header
 
 _TYPE = re.compile(
     r"\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)\s*+/\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)"
 )
-_TOKEN = re.compile(r"\s*+([^\s;()\"=]++)")
+_TOKEN = re.compile(r"\s*+([^\s;()\"=/]++)")
+# A bare value goes on over white space (`name=my file.exe`), but not over another `name=`.
 _PARAMETER = re.compile(
-    r"""[;\s]*+([^\s;="()]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;]*+))|;|[^;]++""",
+    r"""[;\s]*+([^\s;="()]++)\s*+=\s*+"""
+    r"""(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;\s]*+(?:\s++(?![^\s;="()]++\s*+=)[^;\s]++)*+))|;|[^;]++""",
     re.DOTALL,
 )
 _SECTION = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*)?\Z")
@@ -126,9 +128,6 @@ def _parameters(text: str, start: int, defects: set[str]) -> dict[str, str]:
         if name is None:
             continue
         count += 1
-        if count > MAX_PARAMETERS:
-            defects.add("too-many-parameters")
-            break
         content = bare.strip() if quoted is None else quoted
         if quoted is not None and "\\" in quoted:
             content = _ESCAPE.sub(r"\1", quoted)
@@ -142,6 +141,8 @@ def _parameters(text: str, start: int, defects: set[str]) -> dict[str, str]:
             defects.add("duplicate-parameter")
         else:
             plain[name] = decode_words(content.encode()) if "=?" in content else content
+    if count > MANY_PARAMETERS:
+        defects.add("too-many-parameters")
     for name, pieces in sections.items():
         if len(pieces) > 1:
             defects.add("parameter-continuation")
@@ -398,6 +399,7 @@ class _Walk:
         self.marks: set[str] = set()
         self.open: list[tuple[Part, bytes]] = []  # multiparts whose end is to come
         self.delimiters: dict[bytes, tuple[int, bool]] = {}  # line -> (level, is the last)
+        self.starts: tuple[bytes, ...] = ()  # what a delimiter line begins with
 
     def add(self, part: Part, parent: Part | None) -> None:
         part.index = len(self.parts)
@@ -405,23 +407,27 @@ class _Walk:
         part.depth = parent.depth + 1 if parent is not None else 0
         self.parts.append(part)
 
-    def enter(self, part: Part) -> None:
-        """Open what the part contains: parts of a multipart, the message in message/rfc822."""
+    def enter(self, part: Part) -> Part:
+        """Open what the part contains, and return the innermost part whose body goes on.
+
+        That is what a multipart or a message/rfc822 holds. An encoded message (RFC 2046 5.2.1
+        forbids it, readers open it) is walked in its decoded bytes when it has ended.
+        """
         while True:
             if part.is_multipart:
                 self._open_multipart(part)
-                return
+                return part
             if part.content_type not in {"message/rfc822", "message/global"}:
-                return
-            if part.transfer_encoding in {"base64", "quoted-printable"}:
-                part.marked.add("encoded-message")  # RFC 2046 5.2.1 forbids it; left as a file
-                return
+                return part
             if part.depth + 1 >= self.limits.mime_depth:
                 self.marks.add("too-deep")
-                return
-            inner = self._part_at(part.body_start, "text/plain")
+                return part
+            if part.transfer_encoding in {"base64", "quoted-printable"}:
+                part.marked.add("encoded-message")
+                return part
+            inner = self.part_at(part.body_start, "text/plain")
             if inner is None:
-                return
+                return part
             self.add(inner, part)
             part = inner
 
@@ -433,7 +439,7 @@ class _Walk:
         if not boundary:
             part.marked.add("no-boundary")
             return
-        line = b"--" + boundary.encode("utf-8")
+        line = b"--" + _as_written(boundary, part)
         if len(line) > self.limits.boundary_bytes:
             part.marked.add("long-boundary")
             return
@@ -450,8 +456,9 @@ class _Walk:
             self.delimiters[line + b"--"] = (level, True)
         for level, (_, line) in enumerate(self.open):
             self.delimiters[line] = (level, False)
+        self.starts = tuple(line for _, line in self.open)
 
-    def _part_at(self, start: int, default: str) -> Part | None:
+    def part_at(self, start: int, default: str) -> Part | None:
         if len(self.parts) >= self.limits.mime_parts:
             self.marks.add("too-many-parts")
             return None
@@ -467,58 +474,74 @@ class _Walk:
             part.marked.add("junk-header")
         return part
 
-    def run(self) -> None:
+    def run(self, root: Part) -> None:
         """Go from delimiter line to delimiter line; what is open at the end is unclosed."""
         body = self.body
-        root = self.parts[0]
-        self.enter(root)
-        position = self._resume()
-        leaf = self.parts[-1]
+        leaf = self.enter(root)
+        position = leaf.body_start
         while self.open:
-            if body.startswith(b"--", position) and (
-                position == 0 or body[position - 1] == 0x0A
-            ):
-                at = position
-            else:
-                at = body.find(b"\n--", position) + 1
-                if at == 0:
-                    break
+            at = self._line_at(position)
+            if at < 0:
+                break
             newline = body.find(b"\n", at)
-            stop = newline if newline >= 0 else len(body)
-            position = stop
+            stop = position = newline if newline >= 0 else len(body)
             if stop - at > self.limits.boundary_bytes:
                 continue
-            found = self.delimiters.get(body[at:stop].rstrip())
+            found = self._delimiter(body[at:stop].rstrip())
             if found is None:
                 continue
             level, is_last = found
             self._end(leaf, self._before(at), level)
-            if len(self.open) > level + 1:
-                for part, _ in self.open[level + 1 :]:
-                    part.marked.add("unclosed")
-                del self.open[level + 1 :]
-                self._index()
             parent = self.open[level][0]
             if is_last:
                 parent.marked.add("closed")
-                self.open.pop()
+                del self.open[level:]
                 self._index()
                 leaf = parent
                 continue
+            if len(self.open) > level + 1:
+                del self.open[level + 1 :]
+                self._index()
             default = (
                 "message/rfc822" if parent.content_type == "multipart/digest" else "text/plain"
             )
-            fresh = self._part_at(min(stop + 1, len(body)), default)
+            fresh = self.part_at(min(stop + 1, len(body)), default)
             if fresh is None:
                 return
             self.add(fresh, parent)
-            self.enter(fresh)
-            leaf = self.parts[-1]
-            position = self._resume()
+            leaf = self.enter(fresh)
+            position = leaf.body_start
+        self._open_encoded(leaf)
 
-    def _resume(self) -> int:
-        """Where to look for the next delimiter line: at the start of the newest body."""
-        return self.parts[-1].body_start
+    def _delimiter(self, line: bytes) -> tuple[int, bool] | None:
+        """(level, is the last) if the line is a delimiter of an open multipart.
+
+        RFC 2046 5.1.1: it is enough that the line begins with the boundary. A line that is one
+        exactly comes first, then the longest boundary that it begins with.
+        """
+        found = self.delimiters.get(line)
+        if found is None and line.startswith(self.starts):
+            known = max((one for one in self.delimiters if line.startswith(one)), key=len)
+            found = self.delimiters[known]
+        return found
+
+    def _line_at(self, position: int) -> int:
+        """The offset of the next line that begins with two hyphens, from `position` on, or -1."""
+        body = self.body
+        if body.startswith(b"--", position) and (position == 0 or body[position - 1] == 0x0A):
+            return position
+        return body.find(b"\n--", position) + 1 or -1
+
+    def _open_encoded(self, part: Part) -> None:
+        """Walk the message in a part that is base64 or quoted-printable, now that it has ended."""
+        if "encoded-message" not in part.marked:
+            return
+        inside = _Walk(part.decoded, self.limits)
+        inside.parts, inside.marks = self.parts, self.marks
+        inner = inside.part_at(0, "text/plain")
+        if inner is not None:
+            self.add(inner, part)
+            inside.run(inner)
 
     def _before(self, at: int) -> int:
         """The end of what precedes the delimiter line at `at` (RFC 2046 5.1.1: its CRLF is its)."""
@@ -535,6 +558,19 @@ class _Walk:
         while around is not None and around is not stop:
             around.body_end = max(end, around.body_start)
             around = self.parts[around.parent] if around.parent is not None else None
+        if leaf is not stop:
+            self._open_encoded(leaf)
+
+
+def _as_written(boundary: str, part: Part) -> bytes:
+    """The bytes of a boundary; `parameters` reads what is not UTF-8 as Latin-1."""
+    if boundary.isascii():
+        return boundary.encode("ascii")
+    try:
+        part.header.all("content-type")[0].raw.decode("utf-8")
+        return boundary.encode("utf-8")
+    except UnicodeDecodeError:
+        return boundary.encode("latin-1", "replace")
 
 
 def walk(header: Header, body: bytes, *, limits: Limits = LIMITS) -> Tree:
@@ -546,7 +582,7 @@ def walk(header: Header, body: bytes, *, limits: Limits = LIMITS) -> Tree:
     walker = _Walk(body, limits)
     root = Part(header, body, 0, default="text/plain")
     walker.add(root, None)
-    walker.run()
+    walker.run(root)
     parents = {part.parent for part in walker.parts}
     for part in walker.parts:
         if part.is_multipart:
