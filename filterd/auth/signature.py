@@ -1,9 +1,9 @@
 """signature - what DKIM and ARC have in common: tag lists, canonical forms, the bytes that are signed.
 
 Owns:   parse_tags, Canonical (hashes of one message, each computed once), strip_b, base64 of tags.
-Asks:   nothing. With auth.seal the only importer of dkimpy, which parses tag lists and canonicalises
-        fields; the body is canonicalised here, because dkimpy's patterns take time quadratic in a run
-        of blanks (20 kB of them: 0.77 s; deploy/decisions/0201-dkim-by-dkimpy-and-cryptography.md).
+Asks:   nothing. The only importer of dkimpy, which parses tag lists and canonicalises fields; the body
+        is canonicalised here, because dkimpy's patterns take time quadratic in a run of blanks (20 kB
+        of them: 0.77 s; deploy/decisions/0201-dkim-by-dkimpy-and-cryptography.md).
 Not here: keys (auth.key), what a signature means (auth.dkim, auth.arc).
 RFC 6376 sections 3.2, 3.4, 3.7, 5.4.2.
 """
@@ -137,7 +137,11 @@ class Canonical:
         return found
 
     def signed(self, names: Iterable[str], own: Field, *, relaxed: bool) -> bytes:
-        """SHA-256 of what is signed: the fields named, bottom up, then the signature's own, b= empty."""
+        """SHA-256 of what is signed."""
+        return hashlib.sha256(self.signed_data(names, own, relaxed=relaxed)).digest()
+
+    def signed_data(self, names: Iterable[str], own: Field, *, relaxed: bool) -> bytes:
+        """What is signed: the fields named, bottom up, then the signature's own, its b= empty."""
         taken: Counter[str] = Counter()
         pieces: list[bytes] = []
         for name in names:
@@ -146,7 +150,7 @@ class Canonical:
             if taken[name] <= len(found):  # a field named too often counts as empty (5.4.2)
                 pieces.append(self.field(found[-taken[name]], relaxed=relaxed))
         pieces.append(self.unsigned(own, relaxed=relaxed))
-        return hashlib.sha256(b"".join(pieces)).digest()
+        return b"".join(pieces)
 
     def unsigned(self, own: Field, *, relaxed: bool) -> bytes:
         """A signature field as it is hashed for itself: b= empty, no CRLF at the end."""
