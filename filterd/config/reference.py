@@ -41,17 +41,26 @@ class Entry:
     is_table: bool = False
 
 
-def entries(model: type[BaseModel] = FilterSettings, prefix: str = "") -> Iterator[Entry]:
-    """Every key of the tree, tables before what is in them, in the order of the classes."""
+def entries(
+    model: type[BaseModel] = FilterSettings, prefix: str = "", given: BaseModel | None = None
+) -> Iterator[Entry]:
+    """Every key of the tree, tables before what is in them, in the order of the classes.
+
+    `given` is the table's default where it is not its class's.
+    """
     fields = model.model_fields.items()
     for name, field in sorted(fields, key=lambda item: _is_table(item[1])):
         key = f"{prefix}{name}"
         below, suffix = _below(field)
         if below is not None and suffix == ".":
             yield Entry(key, "table", "", "", _sentence(below, field), is_table=True)
-            yield from entries(below, f"{key}.")
+            inner = None if field.is_required() else _default(name, field, given)
+            yield from entries(
+                below, f"{key}.", inner if isinstance(inner, BaseModel) else None
+            )
             continue
-        yield Entry(key, kind(field), default(field), bounds(field), field.description or "")
+        said = "" if field.is_required() else default(_default(name, field, given), field)
+        yield Entry(key, kind(field), said, bounds(field), field.description or "")
         if below is not None:
             yield from entries(below, f"{key}{suffix}")
 
@@ -145,11 +154,17 @@ def bounds(field: FieldInfo) -> str:
     return ", ".join(said)
 
 
-def default(field: FieldInfo) -> str:
-    """The default as TOML; "" when there is none."""
-    if field.is_required():
-        return ""
-    return toml(plain(field.get_default(call_default_factory=True), field))
+def _default(name: str, field: FieldInfo, given: BaseModel | None) -> Any:
+    return (
+        field.get_default(call_default_factory=True) if given is None else getattr(given, name)
+    )
+
+
+def default(value: Any, field: FieldInfo) -> str:
+    """The default as TOML; a default is no secret."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return toml(plain(value, field))
 
 
 # -- values --------------------------------------------------------------------------------------
@@ -235,7 +250,7 @@ def toml(value: Any) -> str:
 
 def name(key: str) -> str:
     """The key as TOML wants it: bare where it may be."""
-    return key if _BARE.match(key) else json.dumps(key, ensure_ascii=False)
+    return key if _BARE.match(key) else toml(key)
 
 
 def leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -268,7 +283,7 @@ def entry(key: str) -> Entry | None:
 
 def sample_toml() -> str:
     """deploy/filterd.toml: every key with its default, commented out, under its description."""
-    lines = [
+    lines: list[str] = [
         "# filterd.toml - every setting with its default. Uncomment what you change.",
         "#",
         "# Settings of your own go well into conf.d/*.toml beside this file (lexical order, the last",
@@ -287,7 +302,8 @@ def sample_toml() -> str:
         else:
             lines += _comment(item.description + _asides(item))
             lines.append(f"#{item.key.rpartition('.')[2]} = {item.default or '(unset)'}")
-    return "\n".join(lines).rstrip() + "\n"
+    text = "\n".join(lines).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _profiles() -> list[str]:

@@ -7,16 +7,17 @@ Not here: decoding and its messages (config.decode), files and environment (conf
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, create_model, model_validator
+from pydantic import BaseModel, Field, SecretStr, create_model, model_validator
 
 from filterd.checks.catalogue import ALL
 from filterd.classify.settings import ClassifierSettings
 from filterd.config.listen import Mode, Socket, SocketAddress
-from filterd.core.check import CheckSettings
+from filterd.core.check import Check, CheckSettings
 from filterd.core.settings import Duration, Flag, Network, Settings, Size, parse_network
 from filterd.dns.settings import DnsSettings
 from filterd.limits import LIMITS
@@ -111,6 +112,12 @@ class HttpSettings(Settings):
         return self
 
 
+def _purpose(check: Check) -> str:
+    """What the check's module says it is for: its first line, behind the name."""
+    text = sys.modules[check.run.__module__].__doc__ or ""
+    return text.partition("\n\n")[0].partition(" - ")[2].replace("\n", " ").strip()
+
+
 ChecksTable = create_model(
     "ChecksTable",
     __base__=Settings,
@@ -118,7 +125,7 @@ ChecksTable = create_model(
     **{  # type: ignore[call-overload]  # fields are known at run time only
         check.name: (
             check.settings,
-            Field(default=check.settings(), description=f"The check {check.name}."),
+            Field(default=check.settings(), description=_purpose(check)),
         )
         for check in ALL
     },
@@ -187,10 +194,29 @@ class FilterSettings(Settings):
         return self.state_dir / "run"
 
 
-# What is true before any file is read and must be merged with, not replaced by, what a file says.
-SHIPPED: Mapping[str, object] = {
-    "profiles": {
-        name: profile.model_dump(mode="json", exclude_unset=True)
-        for name, profile in DEFAULT_PROFILES.items()
-    }
-}
+def _said(model: type[BaseModel]) -> dict[str, Any]:
+    """What the defaults of tables say beyond the defaults of the tables' own classes."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if field.is_required():
+            continue
+        value = field.get_default(call_default_factory=True)
+        if isinstance(value, BaseModel):
+            below = _said(type(value)) | value.model_dump(mode="json", exclude_unset=True)
+        elif isinstance(value, Mapping) and any(
+            isinstance(v, BaseModel) for v in value.values()
+        ):
+            below = {
+                own: _said(type(item)) | item.model_dump(mode="json", exclude_unset=True)
+                for own, item in value.items()
+            }
+        else:
+            continue
+        if below:
+            found[name] = below
+    return found
+
+
+# What is true before any file is read. A file's table is merged with it key by key: who sets one key
+# of a table leaves the others as they were, also where the table's default is not its class's.
+SHIPPED: Mapping[str, Any] = _said(FilterSettings)

@@ -58,6 +58,15 @@ def test_a_shipped_profile_is_changed_not_replaced(tmp_path: Path) -> None:
     assert {"vip", "local", "default"} <= set(profiles)
 
 
+def test_one_key_of_a_table_leaves_the_others_as_they_were() -> None:
+    before = load().settings.check_settings["ratelimit"]
+    after = load(None, {"checks.ratelimit.user.messages": "7"}).settings.check_settings[
+        "ratelimit"
+    ]
+    assert after.user.messages == 7  # type: ignore[attr-defined]
+    assert after.user.burst == before.user.burst > 0  # type: ignore[attr-defined]
+
+
 def test_problems_of_all_sources_come_at_once(tmp_path: Path) -> None:
     main = write(tmp_path, "filterd.toml", '[milter]\nworkers = "2"\n\n[treshold]\ntag = 3\n')
     write(tmp_path, "conf.d/a.toml", "[log]\nformat = 3\n")

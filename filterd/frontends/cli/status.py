@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from filterd.config.settings import FilterSettings
     from filterd.core.check import Check
 
+
 @click.command()
 @json_option
 @pass_context
