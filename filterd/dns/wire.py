@@ -22,6 +22,7 @@ from filterd.core.lookup import Answer, Question, RRType, Status, tempfail
 EDNS_PAYLOAD = 1232  # bytes; fits one unfragmented packet everywhere (DNS flag day 2020)
 MAX_ALIASES = 12  # CNAMEs followed for one question; resolvers give up at 8 to 17
 MAX_RECORDS = 1_000  # of one answer section; a 64-kB packet holds up to 5,900
+MAX_POINTERS = 127  # of one name: no name has more labels
 MAX_NAME = 255  # RFC 1035 2.3.4
 MAX_LABEL = 63
 
@@ -153,6 +154,7 @@ def _read_labels(packet: bytes, offset: int) -> tuple[list[bytes], int]:
     total = 1
     after = -1
     lowest = offset  # a pointer must go below where it stands, or it could loop
+    hops = 0
     while True:
         length = packet[offset]
         if length == 0:
@@ -170,7 +172,8 @@ def _read_labels(packet: bytes, offset: int) -> tuple[list[bytes], int]:
             target = (length & 0x3F) << 8 | packet[offset + 1]
             if after < 0:
                 after = offset + 2
-            if not 12 <= target < lowest:
+            hops += 1
+            if not 12 <= target < lowest or hops > MAX_POINTERS:
                 raise WireError("a pointer goes backwards")
             offset = lowest = target
         else:

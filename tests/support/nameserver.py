@@ -45,13 +45,7 @@ class Nameserver:
         self.log: list[tuple[str, str, str]] = []  # name, type, "udp" or "tcp"
         self.ports: set[int] = set()  # that questions came from
         self.ids: list[int] = []
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._udp.bind(("127.0.0.1", 0))
-        self._tcp.bind(self._udp.getsockname())
-        self._tcp.listen(64)
+        self._udp, self._tcp = _one_port()
         self.address: tuple[str, int] = self._udp.getsockname()
         self._stop, self._stopped = socket.socketpair()
         self._later: list[tuple[float, bytes, tuple[str, int]]] = []
@@ -206,6 +200,25 @@ class Nameserver:
             if answer.status is Status.NXDOMAIN:
                 reply.set_rcode(dns.rcode.NXDOMAIN)
             reply.authority.append(dns.rrset.from_text("invalid.", 60, "IN", "SOA", SOA))
+
+
+def _one_port() -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on the same free port."""
+    for _ in range(50):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        udp.bind(("127.0.0.1", 0))
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tcp.bind(udp.getsockname())
+            tcp.listen(64)
+        except OSError:  # another's TCP port
+            udp.close()
+            tcp.close()
+            continue
+        return udp, tcp
+    raise OSError("no port is free for UDP and TCP both")
 
 
 def _data(answer: Answer) -> list[str]:
