@@ -238,7 +238,7 @@ class _Reader:
         while not self.take(")"):
             if arguments and not self.take(","):
                 raise ExpressionError(f"{token.text}( without its )", token.column)
-            arguments.append(self.addition())
+            arguments.append(self.either())
         return Call(token.text, tuple(arguments), token.column)
 
 

@@ -87,7 +87,7 @@ def needed(node: Node, *, utf8: bool = True) -> Needed:
     """The words and widths of a pattern; `utf8` False reads its characters as bytes."""
     facts = _facts(node, utf8)
     words, before = _best(facts)
-    if words and min(map(len, words)) < SHORTEST:
+    if not words or min(map(len, words)) < SHORTEST:
         words, before = frozenset(), None
     return Needed(
         frozenset(word[:MAX_WORD] for word in words),
@@ -152,7 +152,8 @@ def _char(node: Char, utf8: bool) -> _Facts:
     if node.code < 128:
         if node.fold and text.isalpha():
             # U+017F and U+212A fold to s and k; whoever looks for words folds them too.
-            return _Facts(frozenset({text.lower().encode()}), 1, 3 if utf8 else 1)
+            width = 3 if utf8 and text in "sSkK" else 1
+            return _Facts(frozenset({text.lower().encode()}), 1, width)
         return _Facts(frozenset({text.lower().encode()}), 1, 1)
     if not utf8:
         if node.code > 255:

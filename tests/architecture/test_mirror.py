@@ -14,6 +14,7 @@ WITHOUT_BEHAVIOUR = {
     "core/stage.py",
     "core/verdict.py",
     "limits.py",
+    "ruleset/scores.py",
     "checks/catalogue.py",
     "scan/settings.py",
 }

@@ -1,0 +1,70 @@
+"""Many patterns over one text: what is found, and at what cost."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import re2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterd.ruleset.emit import to_re2
+from filterd.ruleset.match import Matcher, compile_pattern, lowered
+from filterd.ruleset.syntax import PatternError, parse
+from tests.ruleset.patterns import patterns, texts
+
+
+@given(st.lists(patterns(), min_size=1, max_size=6), st.lists(texts(), min_size=1, max_size=3))
+def test_the_matcher_finds_what_each_pattern_alone_finds(
+    sources: list[str], given_texts: list[str]
+) -> None:
+    data = [text.encode() for text in given_texts]
+    matcher = Matcher([compile_pattern(source) for source in sources])
+    alone = {
+        index
+        for index, source in enumerate(sources)
+        if any(re2.compile(to_re2(parse(source)).encode()).search(d) for d in data)
+    }
+    assert {index for index, *_ in matcher.search(data)} == alone
+
+
+@pytest.mark.parametrize("text", ["\u212a", "\u017f", "K\u212aIS\u017f"])
+def test_characters_that_fold_into_ascii_are_found(text: str) -> None:
+    matcher = Matcher([compile_pattern("(?i)kkis+"), compile_pattern("(?i)[k\u017f]")])
+    found = {index for index, *_ in matcher.search([f"xx {text} kkiss".encode()])}
+    assert found == {0, 1}
+    found = {
+        index for index, *_ in matcher.search([f"xx K{text[-1:]}K\u212ai\u017fs".encode()])
+    }
+    assert 0 in found
+
+
+def test_lowered_keeps_other_bytes() -> None:
+    assert lowered("ÀB\u212a\u017f".encode()) == "Àbks".encode()
+
+
+def test_the_span_is_that_of_the_match() -> None:
+    matcher = Matcher([compile_pattern(r"\d+ dollars")])
+    text = b"x" * 9000 + b" 1200 dollars " + b"y" * 9000
+    ((index, where, start, end),) = matcher.search([text])
+    assert (index, where[start:end]) == (0, b"1200 dollars")
+
+
+def test_a_word_everywhere_costs_no_more_than_one_search() -> None:
+    matcher = Matcher([compile_pattern("[a-c]{0,40}word[0-9]{40}")])
+    text = b"word " * 20_000
+    started = time.thread_time()
+    assert list(matcher.search([text])) == []
+    assert time.thread_time() - started < 0.05
+
+
+def test_counting_stops_at_the_most() -> None:
+    assert compile_pattern("a").count(b"a" * 1000, 100) == 100
+    assert compile_pattern("aa").count(b"aaaa", 100) == 2
+
+
+@pytest.mark.parametrize("source", ["(?:a{1,1000}){1,1000}", "[^x]{1000}" * 40])
+def test_patterns_that_need_too_much_memory_are_refused(source: str) -> None:
+    with pytest.raises(PatternError, match="RE2"):
+        compile_pattern(source)
