@@ -118,15 +118,11 @@ def _unclaimed(data: bytes, *, may_guess: bool) -> str:
         return data.decode("utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8")
     except UnicodeDecodeError as error:
         # A text cut at a limit may end inside a character; a few bad bytes do not make it 8-bit.
-        if error.start >= len(data) - 4 or _is_mostly_utf8(data, error.start):
+        good = data[: error.start]
+        seen = len(good) - len(good.decode("utf-8", "ignore"))  # bytes beyond one a character
+        if seen >= 20 or (seen and error.reason == "unexpected end of data"):
             return data.decode("utf-8", "replace")
     return data.decode(_guess(data) if may_guess else "cp1252", "replace")
-
-
-def _is_mostly_utf8(data: bytes, first_bad: int) -> bool:
-    """True if what stands before the first bad byte shows UTF-8 beyond chance."""
-    good = data[:first_bad]
-    return len(good) - len(good.decode("utf-8", "ignore")) >= 20
 
 
 def _guess(data: bytes) -> str:
@@ -138,7 +134,8 @@ def _guess(data: bytes) -> str:
 
 @lru_cache(maxsize=256)
 def _guess_sample(sample: bytes) -> str:
-    if sum(byte > 0x7F for byte in sample) * 20 < len(sample):
+    high = sum(byte > 0x7F for byte in sample)
+    if high < 6 or high * 20 < len(sample):
         return "cp1252"  # few accents: a western language; the guess would be a coin toss
     from charset_normalizer import from_bytes
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_TEXT = 1_000  # characters; a U-label name of 253 octets has far fewer
 MAX_NAME = 253  # octets in text form, RFC 1035 2.3.4
 _ASCII = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*+\.?\Z")
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}\Z")
 _UNLIKELY = re.compile(r"[\x00-\x20\x7f\"'(),:;<>@\[\]\\/?#]")
 
 
@@ -68,7 +69,7 @@ def _encode(text: str) -> str | None:
                 )
             except UnicodeError:
                 return None
-        if not 0 < len(alabel) <= 63:
+        if _LABEL.match(alabel) is None:
             return None
         encoded.append(alabel)
     return ".".join(encoded) or None

@@ -483,6 +483,9 @@ class _Walk:
             at = self._line_at(position)
             if at < 0:
                 break
+            if not body.startswith(self.starts, at):
+                position = at + 2
+                continue
             newline = body.find(b"\n", at)
             stop = position = newline if newline >= 0 else len(body)
             if stop - at > self.limits.boundary_bytes:

@@ -94,12 +94,14 @@ def visible_text(parts: Iterable[Part], html: Sequence[HtmlDocument]) -> str:
     for part in parts:
         if room <= 0:
             break
-        if part.is_multipart or part.is_attachment:
+        if part.is_attachment or (part.is_multipart and "no-parts" not in part.defects):
             continue
         if part.is_html:
             document = next(documents, None)
             piece = document.visible if document is not None else ""
-        elif part.is_text:
+        elif (
+            part.is_text or part.is_multipart
+        ):  # readers show a multipart without parts as it is
             piece = part.text
         else:
             continue
