@@ -139,6 +139,8 @@ class PrivatePostfix:
             "minimal_backoff_time": "1s",
             "maximal_backoff_time": "2s",
             "smtp_connect_timeout": "5s",
+            # a daemon that was killed comes back after a second, not after a minute
+            "service_throttle_time": "1s",
             "smtpd_milters": " ".join(milters),
             "non_smtpd_milters": " ".join(non_smtpd_milters),
             "milter_default_action": default_action,
