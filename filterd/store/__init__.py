@@ -8,20 +8,24 @@ Rules of this package: nothing is opened before its first use, so it may be made
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from filterd.core.stores import (
     CorrespondentStore,
     GreylistStore,
+    HistoryStore,
     Portable,
     RateStore,
     StoreHealth,
     TrapStore,
 )
 from filterd.store.keys import Seal
-from filterd.store.settings import StoreSettings
+from filterd.store.settings import HistorySettings, StoreSettings
 
-__all__ = ["State", "Stores", "open_stores"]
+if TYPE_CHECKING:
+    from filterd.store.archive import Archive, Recorder
+
+__all__ = ["State", "Stores", "open_history", "open_stores"]
 
 
 class State(GreylistStore, RateStore, CorrespondentStore, TrapStore, Portable, Protocol):
@@ -39,8 +43,9 @@ class State(GreylistStore, RateStore, CorrespondentStore, TrapStore, Portable, P
 class Stores:
     """Everything that is shared, by the names that checks and commands use."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, history: Recorder | None = None) -> None:
         self.state = state
+        self._history = history
 
     @property
     def greylist(self) -> GreylistStore:
@@ -58,38 +63,86 @@ class Stores:
     def traps(self) -> TrapStore:
         return self.state
 
+    @property
+    def history(self) -> HistoryStore | None:
+        """Recorded verdicts; None where they are not kept."""
+        return self._history
+
     def status(self) -> tuple[StoreHealth, ...]:
         """How each store is, as this process sees it."""
-        return (self.state.health(),)
+        state = self.state.health()
+        return (state,) if self._history is None else (state, self._history.health())
 
     def close(self) -> None:
+        """Write what is queued, then let go."""
+        if self._history is not None:
+            self._history.close()
         self.state.close()
 
 
-def open_stores(settings: StoreSettings, state_dir: Path) -> Stores:
-    """The stores of these settings; connects on first use, so it never fails and may precede a fork."""
+def open_stores(
+    settings: StoreSettings, state_dir: Path, history: HistorySettings | None = None
+) -> Stores:
+    """The stores of these settings; connects on first use, so it never fails and may precede a fork.
+
+    Without `history` settings no verdicts are kept.
+    """
+    recorder = open_history(settings, state_dir, history) if history is not None else None
     seal = Seal(is_hashed=settings.hashed, secret=settings.secret.get_secret_value().encode())
     match settings.kind:
         case "memory":
             from filterd.store.memory import MemoryState
 
-            return Stores(MemoryState(seal))
+            return Stores(MemoryState(seal), recorder)
         case "sqlite":
             from filterd.store.sqlite import SqliteState
 
             path = Path(settings.path) if settings.path else state_dir / "state.sqlite"
-            return Stores(
-                SqliteState(
-                    path,
-                    seal=seal,
-                    timeout=settings.timeout,
-                    failures=settings.failures,
-                    probe_every=settings.probe_every,
-                )
+            state = SqliteState(
+                path,
+                seal=seal,
+                timeout=settings.timeout,
+                failures=settings.failures,
+                probe_every=settings.probe_every,
             )
+            return Stores(state, recorder)
         case "redis":
             from filterd.store.redis import RedisState
 
-            return Stores(RedisState(settings, seal))
+            return Stores(RedisState(settings, seal), recorder)
         case _:
             assert_never(settings.kind)
+
+
+def open_history(
+    settings: StoreSettings, state_dir: Path, history: HistorySettings
+) -> Recorder | None:
+    """The recorded verdicts alone (for `why` and `history`); None where they are not kept."""
+    if not history.enabled:
+        return None
+    from filterd.store.archive import Recorder
+
+    archive: Archive
+    match settings.kind:
+        case "memory":
+            from filterd.store.memory_archive import MemoryArchive
+
+            archive = MemoryArchive()
+        case "sqlite":
+            from filterd.store.sqlite_archive import SqliteArchive
+
+            path = Path(history.path) if history.path else state_dir / "history.sqlite"
+            archive = SqliteArchive(path, probe_every=settings.probe_every)
+        case "redis":
+            from filterd.store.redis_archive import RedisArchive
+
+            patient = settings.model_copy(update={"timeout": max(settings.timeout, 1.0)})
+            archive = RedisArchive(patient)
+        case _:
+            assert_never(settings.kind)
+    blind = None
+    if history.hashed:
+        from filterd.store.record import Blind
+
+        blind = Blind(settings.secret.get_secret_value().encode())
+    return Recorder(archive, days=history.days, verdicts=history.verdicts, blind=blind)

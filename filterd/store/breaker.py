@@ -32,7 +32,7 @@ class Breaker:
 
     def __init__(
         self,
-        probe: Callable[[], None],
+        probe: Callable[[], object],
         errors: tuple[type[Exception], ...],
         *,
         kind: str,

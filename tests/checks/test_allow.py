@@ -112,7 +112,7 @@ def test_an_allow_entry_that_holds_wins_over_deny(tmp_path: Path) -> None:
     ("lists", "symbol"),
     [({"allow": "192.0.2.1"}, "ALLOW_CLIENT"), ({"deny": "192.0.2.1"}, "DENY_CLIENT")],
 )
-def test_lists_may_only_score(tmp_path: Path, lists: dict[str, str], symbol: str) -> None:
+def test_lists_may_only_score(tmp_path: Path, lists: dict[str, Any], symbol: str) -> None:
     only = {"allow": "score", "deny": "score"}
     assert said(tmp_path, Stage.EOM, settings=only, **lists) == [symbol]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from filterd.store.redis import RedisState
 from filterd.store.settings import StoreSettings
 from filterd.store.sqlite import SqliteState
 from filterd.store.triplet import TOUCH
-from tests.support.redisserver import RedisServer, cluster, sentinel_set
 
 Settings = dict[str, Any]
 
@@ -35,37 +32,6 @@ KINDS = [
     pytest.param("sqlite"),
     *(pytest.param(name, marks=pytest.mark.redis) for name in ("redis", "cluster", "sentinel")),
 ]
-
-
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Settings]]:
-    """Settings for a kind of Redis; its servers start at the first use and serve all tests."""
-    with ExitStack() as stack:
-
-        @cache
-        def start(kind: str) -> Settings:
-            if not RedisServer.available():
-                pytest.skip("redis-server is not installed")
-            folder = tmp_path_factory.mktemp(kind)
-            match kind:
-                case "redis":
-                    server = stack.enter_context(RedisServer(folder))
-                    return {"url": server.url}
-                case "cluster":
-                    nodes = stack.enter_context(cluster(folder))
-                    return {
-                        "topology": "cluster",
-                        "nodes": tuple(f"127.0.0.1:{node.port}" for node in nodes),
-                    }
-                case _:
-                    watched = stack.enter_context(sentinel_set(folder))
-                    return {
-                        "topology": "sentinel",
-                        "nodes": (f"127.0.0.1:{watched.sentinel.port}",),
-                        "sentinel_name": watched.name,
-                    }
-
-        yield start
 
 
 @pytest.fixture(params=KINDS)
