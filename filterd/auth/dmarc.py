@@ -1,49 +1,32 @@
-"""dmarc - does the author domain answer for this message? The tree walk, alignment, the result.
+"""dmarc - does the author domain answer for this message? Policy, alignment, the result.
 
-Owns:   targets, walk, organizational_domain, Identifier, Evaluation, evaluate, questions.
+Owns:   Identifier, identifiers, Evaluation, evaluate, questions.
 Asks:   at most eight TXT of _dmarc names for a walk; one walk for the author domain, one for each
         identifier that lies within its organizational domain; A of the author domain where np= counts.
-Not here: reading From (mail.address), what is done about a failure (checks.dmarc), one record's text
-        (auth.record).
+Not here: the walk itself (auth.walk), From (auth.author), what is done about a failure (checks.dmarc).
 RFC 9989 sections 4.10, 5.3; beside it the answer of RFC 7489 by the public suffix list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from filterd.auth.record import Policy, Record, parse_record
+from filterd.auth.record import Policy, Record
+from filterd.auth.walk import (
+    MAX_NAME,
+    Found,
+    TemporaryFailure,
+    Walk,
+    organizational_domain,
+    record_at,
+    record_question,
+    targets,
+    walk,
+)
 from filterd.core.lookup import Ask, Question, RRType, Status, question
 from filterd.mail.authres import AuthResult
 from filterd.mail.domain import organizational, to_alabel
-
-MAX_WALK = 8  # questions, RFC 9989 4.10
-
-
-class TemporaryFailure(Exception):
-    """A question that the evaluation needs was not answered; `args[0]` is the name asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A record and the domain it was found at."""
-
-    domain: str
-    record: Record
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """The records found from `start` upwards, longest name first; `failed` is a name not answered."""
-
-    start: str
-    found: tuple[Found, ...] = ()
-    failed: str = ""
-
-    def at(self, domain: str) -> Found | None:
-        """The record found at exactly that domain."""
-        return next((found for found in self.found if found.domain == domain), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,55 +62,6 @@ class Evaluation:
         return any(i.method == method and i.result == "pass" for i in self.aligned)
 
 
-def targets(domain: str) -> tuple[str, ...]:
-    """The domains a tree walk asks for, at most eight, the starting point first (RFC 9989 4.10)."""
-    labels = domain.split(".")
-    above = labels[1:] if len(labels) < MAX_WALK else labels[-(MAX_WALK - 1) :]
-    return (domain, *(".".join(above[i:]) for i in range(len(above))))
-
-
-def record_question(domain: str) -> Question:
-    """The question for the record of that domain."""
-    return question(f"_dmarc.{domain}", RRType.TXT)
-
-
-def record_at(domain: str, ask: Ask) -> Record | None:
-    """The one record of that domain; several count as none (4.10 steps 2 and 6)."""
-    if len(domain) > 246:  # "_dmarc." does not fit before it (RFC 1035 2.3.4)
-        return None
-    answer = ask(record_question(domain))
-    if answer.status is Status.TEMPFAIL:
-        raise TemporaryFailure(domain)
-    records = [record for text in answer.txt if (record := parse_record(text)) is not None]
-    return records[0] if len(records) == 1 else None
-
-
-def walk(domain: str, ask: Ask) -> Walk:
-    """Walk up from `domain` until psd=n or psd=y is met or no label is left."""
-    found: list[Found] = []
-    for target in targets(domain):
-        try:
-            record = record_at(target, ask)
-        except TemporaryFailure:
-            return Walk(domain, tuple(found), failed=target)
-        if record is not None:
-            found.append(Found(target, record))
-            if record.psd in ("y", "n"):
-                break
-    return Walk(domain, tuple(found))
-
-
-def organizational_domain(walked: Walk) -> str:
-    """Select the organizational domain among the records found (RFC 9989 4.10.2)."""
-    for found in walked.found:
-        if found.record.psd == "n":
-            return found.domain
-        if found.record.psd == "y" and found.domain != walked.start:
-            labels = walked.start.split(".")
-            return ".".join(labels[-(found.domain.count(".") + 2) :])
-    return walked.found[-1].domain if walked.found else walked.start
-
-
 def _policy_record(walked: Walk) -> Found | None:
     """The record that applies: the author's own, else its organization's, else the PSD's."""
     own = walked.at(walked.start)
@@ -142,7 +76,7 @@ def _policy_record(walked: Walk) -> Found | None:
 def questions(author: str) -> Iterator[Question]:
     """What an evaluation for that author domain asks first."""
     for target in targets(author):
-        if len(target) <= 246:
+        if len(target) <= MAX_NAME:
             yield record_question(target)
     if organizational(author) != author:
         yield question(author, RRType.A)  # np=
@@ -308,18 +242,7 @@ def _with_history(evaluation: Evaluation, known: Sequence[Identifier], ask: Ask)
     if is_same:
         return evaluation
     historic = f"{result}/{policy}" if policy else result
-    return Evaluation(
-        evaluation.author,
-        evaluation.result,
-        evaluation.reason,
-        evaluation.policy,
-        evaluation.record,
-        evaluation.policy_domain,
-        evaluation.organizational,
-        evaluation.aligned,
-        evaluation.exists,
-        historic,
-    )
+    return replace(evaluation, historic=historic)
 
 
 def _evaluate_7489(author: str, known: Sequence[Identifier], ask: Ask) -> tuple[str, str]:

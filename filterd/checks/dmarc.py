@@ -21,12 +21,15 @@ from pydantic import Field
 from filterd.auth import arc, dmarc
 from filterd.auth.author import author_domains, evaluate_message
 from filterd.auth.dmarc import Evaluation
+from filterd.auth.feedback import disposition_of, seen
 from filterd.auth.record import Policy
 from filterd.core.check import Check, CheckSettings, Services
-from filterd.core.evidence import AuthResult, Evidence, Hit, Property, Proposal
+from filterd.core.errors import StoreUnavailable
+from filterd.core.evidence import AuthResult, Evidence, Failure, Hit, Property, Proposal
 from filterd.core.lookup import Question
 from filterd.core.settings import Flag
 from filterd.core.stage import Stage
+from filterd.core.stores import DmarcReportStore
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply
 
@@ -131,6 +134,37 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     if authors.kind:
         yield Hit(FLAWS[authors.kind], detail=authors.flaw)
     yield from _proposals(evaluation, disposition)
+    if services.reports is not None:
+        yield from _report(tx, evaluation, disposition, services.reports, services.clock.now())
+
+
+def _report(
+    tx: Transaction,
+    evaluation: Evaluation,
+    disposition: Disposition,
+    reports: DmarcReportStore,
+    now: float,
+) -> Iterator[Failure]:
+    """Count the message for the owner's aggregate report, where one is asked for (rua=)."""
+    record = evaluation.record
+    if record is None or not record.rua or evaluation.result not in ("pass", "fail"):
+        return
+    done, reasons = disposition_of(
+        evaluation, disposition.handling, disposition.excuse, disposition.detail
+    )
+    line = seen(
+        evaluation,
+        record,
+        (*tx.auth("spf"), *tx.auth("dkim")),
+        source=str(tx.session.client or ""),
+        envelope_from=tx.envelope.domain,
+        disposition=done,
+        reasons=reasons,
+    )
+    try:
+        reports.add(line, now)
+    except StoreUnavailable as error:  # the verdict does not depend on it
+        yield Failure("dmarc", f"not counted for a report: {error}")
 
 
 def _is_skipped(tx: Transaction, settings: Settings) -> bool:

@@ -19,7 +19,13 @@ from filterd.core.settings import Settings
 from filterd.core.stage import Stage
 
 if TYPE_CHECKING:
-    from filterd.core.stores import CorrespondentStore, GreylistStore, RateStore, TrapStore
+    from filterd.core.stores import (
+        CorrespondentStore,
+        DmarcReportStore,
+        GreylistStore,
+        RateStore,
+        TrapStore,
+    )
     from filterd.core.transaction import Transaction
     from filterd.mail.message import Message
 
@@ -76,6 +82,7 @@ class Services:
     rates: RateStore | None = None
     correspondents: CorrespondentStore | None = None
     traps: TrapStore | None = None
+    reports: DmarcReportStore | None = None
     rules: RuleProgram | None = None
     classifier: Classifier | None = None
     points: Callable[[Iterable[Evidence]], Mapping[str, float]] = lambda _: {}

@@ -1,6 +1,7 @@
 """stores - shared state in domain words; memory, SQLite and Redis implement these protocols.
 
-Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore, HistoryStore, their values, StoreHealth.
+Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore, DmarcReportStore,
+        HistoryStore, their values, StoreHealth.
 Rules of this file: no Redis word, no SQL word, no key format. One call is one round trip and is
         atomic across workers and machines. Every method may raise StoreUnavailable, nothing else.
         Times are seconds since the epoch and come from the caller's clock, never from the store's.
@@ -137,6 +138,43 @@ class TrapStore(Protocol):
 
     def trapped_until(self, keys: Sequence[str], now: float) -> float:
         """Until when the longest listed of the keys is listed; 0.0 when none is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DmarcSeen:
+    """What is reported of one message to the owner of its author domain (RFC 9990); no address in it."""
+
+    policy_domain: str  # where the record was found
+    record: str  # its text
+    source: str  # address of the client
+    header_from: str
+    envelope_from: str  # domain, "" for the null reverse-path
+    disposition: str  # "none", "pass", "quarantine", "reject"
+    dkim: str  # in alignment: "pass" or "fail"
+    spf: str  # in alignment: "pass" or "fail"
+    reasons: tuple[tuple[str, str], ...] = ()  # of an override: type, comment
+    signatures: tuple[tuple[str, str, str, str], ...] = ()  # d=, s=, result, reason
+    spf_checked: tuple[str, str, str] = ("", "", "")  # domain, result, reason
+
+
+class DmarcReportStore(Protocol):
+    """DMARC results waiting to be reported, counted by equal ones; days are UTC, since the epoch."""
+
+    def add(self, seen: DmarcSeen, now: float) -> None:
+        """Count one message."""
+        ...
+
+    def days(self) -> Sequence[int]:
+        """Days that have results, oldest first."""
+        ...
+
+    def results(self, day: int) -> Iterator[tuple[DmarcSeen, int]]:
+        """Every distinct result of that day and how often it was seen, ordered by policy domain."""
+        ...
+
+    def drop(self, day: int, policy_domain: str = "") -> None:
+        """Forget what has been reported: of one domain, or of everybody and all days before, too."""
         ...
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.auth import dmarc
-from filterd.auth.dmarc import Identifier, evaluate, identifiers, questions, walk
+from filterd.auth.dmarc import Identifier, evaluate, identifiers, questions
 from filterd.core.lookup import Question
 from filterd.mail.authres import AuthResult, Property
 from tests.support.answers import Records, asking
@@ -60,23 +59,6 @@ def test_name_too_long_for_a_record_is_walked_from_above() -> None:
     assert (found.result, found.policy_domain) == ("fail", "example")
 
 
-def test_walk_stops_at_psd_n() -> None:
-    asked: list[Question] = []
-    walked = walk(
-        "a.example.com", asking({"_dmarc.example.com": "v=DMARC1; p=none; psd=n"}, asked=asked)
-    )
-    assert [found.domain for found in walked.found] == ["example.com"]
-    assert [question.name for question in asked] == [
-        "_dmarc.a.example.com",
-        "_dmarc.example.com",
-    ]
-
-
-def test_walk_names_what_was_not_answered() -> None:
-    walked = walk("a.example.com", asking({"_dmarc.example.com": "!"}))
-    assert (walked.failed, walked.found) == ("example.com", ())
-
-
 @pytest.mark.parametrize(
     ("result", "reverse_path", "expected"),
     [
@@ -116,4 +98,3 @@ def test_which_methods_are_aligned() -> None:
     found = evaluate("example.com", [Identifier("dkim", "x.example.com")], asking(EX))
     assert found.is_aligned("dkim")
     assert not found.is_aligned("spf")
-    assert dmarc.MAX_WALK == 8

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from filterd.checks import dmarc
-from filterd.core.evidence import AuthResult, Evidence, Hit, Property, Proposal
+from filterd.core.clock import FixedClock
+from filterd.core.evidence import AuthResult, Evidence, Failure, Hit, Property, Proposal
 from filterd.core.lookup import Question
 from filterd.core.verdict import Action
+from filterd.store.dmarc import MemoryReports, open_reports
 from tests.support.answers import Records, asking
 from tests.support.builders import a_transaction, evidence
 
@@ -188,3 +191,34 @@ def test_questions_are_those_that_run_asks() -> None:
     judge(records, header=header, asked=asked)
     tx = a_transaction(message=header + BODY)
     assert set(asked) == set(dmarc.CHECK.questions(tx, dmarc.Settings()))
+
+
+RUA: dict[str, Records] = {"_dmarc.example.com": "v=DMARC1; p=reject; rua=mailto:d@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("records", "header", "expected"),
+    [
+        (RUA, FROM, [("reject", ())]),
+        (RUA, FROM + "List-Id: <l>\n", [("none", (("mailing_list", "list-id"),))]),
+        (REJECT, FROM, []),
+        ({"_dmarc.example.com": "!"}, FROM, []),
+    ],
+    ids=["counted", "with-reason", "nobody-asks", "not-known"],
+)
+def test_results_are_counted_for_reports(
+    records: dict[str, Records], header: str, expected: list[object]
+) -> None:
+    reports = MemoryReports()
+    tx = a_transaction(message=header + BODY)
+    evidence(dmarc.CHECK, tx, ask=asking(records), clock=FixedClock(86_400.0), reports=reports)
+    assert [(seen.disposition, seen.reasons) for seen, _ in reports.results(1)] == expected
+
+
+def test_report_that_cannot_be_counted_changes_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "dmarc.sqlite").write_bytes(b"no database" * 1000)
+    tx = a_transaction(message=FROM + BODY)
+    found = evidence(dmarc.CHECK, tx, ask=asking(RUA), reports=open_reports(tmp_path))
+    assert symbols(found) == ["DMARC_FAIL_REJECT"]
+    assert len(proposals(found)) == 1
+    assert any(isinstance(item, Failure) and not item.defer for item in found)

@@ -11,14 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from filterd.auth.author import author_domains, evaluate_message
-from filterd.auth.dmarc import (
-    Evaluation,
-    Identifier,
-    evaluate,
-    organizational_domain,
-    targets,
-    walk,
-)
+from filterd.auth.dmarc import Evaluation, Identifier, evaluate
+from filterd.auth.walk import organizational_domain, targets, walk
 from filterd.core.lookup import Answer, Ask, Question, Status, tempfail
 from filterd.mail.message import Message
 from tests.support.answers import Records, asking
