@@ -25,6 +25,9 @@ from filterd.core.transaction import Transaction
 from filterd.core.verdict import Verdict
 from filterd.dns import open_resolver
 from filterd.frontends.milter.service import DelayGate, MilterService
+from filterd.observe import metrics
+from filterd.observe.log import MessageLog, open_log
+from filterd.scan.scanner import Observer
 from filterd.serve.master import Generation, Master
 from filterd.serve.sockets import Listen
 from filterd.serve.worker import Job
@@ -42,11 +45,15 @@ def serve(load: Callable[[], Loaded]) -> int:
     first = load().settings
     _make_directory(first.state_dir)
     _make_directory(first.run_dir)
+    open_log(first.log)
+    counts = first.run_dir / "metrics"
+    metrics.open_directory(counts)
     master = Master(
         build=lambda: generation(load()),
         status_file=first.run_dir / "status.json",
         wall=clock.now,
         after_bind=lambda: drop_privileges(first),
+        on_death=lambda pid: metrics.absorb(counts, pid),
     )
     return master.run()
 
@@ -71,7 +78,6 @@ def generation(loaded: Loaded) -> Generation:
         "mode": settings.mode,
         "files": [str(path) for path in loaded.files],
         "sockets": [str(address) for address in milter.sockets],
-        "checks": {name: chosen.enabled for name, chosen in settings.check_settings.items()},
         "rules": assembly.rules.summary,
         "store": settings.store.kind,
     }
@@ -84,6 +90,7 @@ class MilterWorker:
 
     assembly: Assembly
     _leaving: threading.Event = field(default_factory=threading.Event)
+    _meter: metrics.Meter | None = None
 
     def __post_init__(self) -> None:
         settings = self.assembly.settings
@@ -95,11 +102,26 @@ class MilterWorker:
             clock=SystemClock(),
             observe=self._observe,
         )
+        self._observers: list[Observer] = [MessageLog(settings.log)]
+        if settings.metrics.enabled:
+            self._meter = metrics.Meter(
+                settings.run_dir / "metrics",
+                settings.metrics,
+                pid=os.getpid(),
+                started=SystemClock().now(),
+            )
+            self._meter.start()
+            self._observers.append(self._meter)
         gate = DelayGate(100, self._leaving)
         self._service = MilterService(scanner, MILTER_NAME, gate)
 
     def _observe(self, tx: Transaction, verdict: Verdict) -> None:
         """Log, count and record one verdict; nothing here may harm the mail."""
+        for observer in self._observers:
+            try:
+                observer(tx, verdict)
+            except Exception:
+                log.exception("%s: %r failed", verdict.why_id, observer)
 
     def run(self, listener: socket.socket) -> None:
         """Serve until retired."""
@@ -112,6 +134,8 @@ class MilterWorker:
 
     def close(self) -> None:
         """Flush and release."""
+        if self._meter is not None:
+            self._meter.close()
         self._resolver.close()
         self._stores.close()
 

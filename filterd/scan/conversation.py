@@ -228,9 +228,8 @@ class Conversation:
 
     def _needed(self, check: Check, stage: Stage, ran: set[str]) -> None:
         """Run what `check` builds on, where its facts are there already."""
-        for name in check.after:
-            other = self._plan.by_name.get(name)
-            if other is not None and other.stage <= stage and other.name not in self._done:
+        for other in self._plan.before(check):
+            if other.stage <= stage and other.name not in self._done:
                 self._needed(other, stage, ran)
                 self._run(other)
                 ran.add(other.name)

@@ -17,7 +17,7 @@ EVERYTHING = "*"  # in `after`: behind all checks that do not say so themselves
 class Plan:
     """What runs for one profile: checks in order, with their settings. Immutable."""
 
-    __slots__ = ("_asking", "_running", "by_name", "checks", "settings")
+    __slots__ = ("_asking", "_before", "_running", "by_name", "checks", "settings")
 
     def __init__(
         self, checks: tuple[Check, ...], settings: Mapping[str, CheckSettings]
@@ -27,6 +27,15 @@ class Plan:
         self.by_name = {check.name: check for check in checks}
         self._asking = {s: tuple(c for c in checks if c.stage is s) for s in Stage}
         self._running = {s: tuple(c for c in checks if s in c.runs) for s in Stage}
+        self._before = {
+            c.name: tuple(
+                other
+                for other in checks
+                if other.name in c.after
+                or (EVERYTHING in c.after and EVERYTHING not in other.after)
+            )
+            for c in checks
+        }
 
     def asking(self, stage: Stage) -> tuple[Check, ...]:
         """Checks whose questions go out at that stage."""
@@ -35,6 +44,10 @@ class Plan:
     def running(self, stage: Stage) -> tuple[Check, ...]:
         """Checks that may answer at that stage."""
         return self._running[stage]
+
+    def before(self, check: Check) -> tuple[Check, ...]:
+        """The checks that this one builds on, in order; for "*" all that do not say so themselves."""
+        return self._before[check.name]
 
     @property
     def stages(self) -> frozenset[Stage]:

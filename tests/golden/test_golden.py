@@ -71,7 +71,7 @@ class Case:
 
         @contextlib.contextmanager
         def made() -> Any:
-            overrides = {"state_dir": json.dumps(str(tmp_path)), **self.settings}
+            overrides = {"state_dir": str(tmp_path), **self.settings}
             settings = load(None, overrides).settings
             assembly = Assembly.of(settings)
             yield assembly.scanner(
@@ -88,7 +88,7 @@ class Case:
     ) -> dict[str, Any]:
         zone = tmp_path / "zone"
         zone.write_text(self.zone)
-        arguments = ["--set", f"state_dir={json.dumps(str(tmp_path))}"]
+        arguments = ["--set", f"state_dir={tmp_path}"]
         for key, value in self.settings.items():
             arguments += ["--set", f"{key}={value}"]
         arguments += ["scan", str(self.path), "--zone", str(zone), "--json"]
@@ -100,7 +100,7 @@ class Case:
             arguments += ["--client-name", self.env["client_name"]]
         for recipient in self.to:
             arguments += ["--to", recipient]
-        run(App(), arguments)
+        run(App, arguments)
         return plain(json.loads(capsys.readouterr().out))
 
     def milter(self, tmp_path: Path) -> Played:

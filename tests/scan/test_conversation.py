@@ -99,6 +99,26 @@ def test_an_early_check_first_runs_what_it_builds_on_once() -> None:
     assert order == ["facts", "grey", "dkim"]
 
 
+def test_a_star_runs_all_that_is_known_by_then() -> None:
+    order: list[str] = []
+
+    def say(name: str) -> Callable[[Transaction], Iterable[Evidence]]:
+        def run(_tx: Transaction) -> Iterable[Evidence]:
+            order.append(name)
+            return ()
+
+        return run
+
+    scanner = a_scanner(
+        a_check("body", say("body"), stage=Stage.EOM),
+        a_check("client", say("client"), stage=Stage.CONNECT),
+        a_check("sender", say("sender"), stage=Stage.MAIL),
+        a_check("grey", say("grey"), runs=[Stage.RCPT], after=("*",)),
+    )
+    scanner.scan(submission())
+    assert order == ["client", "sender", "grey", "body"]
+
+
 @pytest.mark.parametrize(
     ("on_error", "action"), [("ignore", Action.ACCEPT), ("defer", Action.TEMPFAIL)]
 )
