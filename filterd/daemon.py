@@ -1,7 +1,7 @@
 """daemon - the service: generations of milter workers (and HTTP), built from settings.
 
-Owns:   serve, what a worker opens after the fork, dropping privileges, limits of libraries.
-Not here: processes (serve), libmilter (frontends.milter), what a scan needs (assembly).
+Owns:   serve, generation, dropping privileges.
+Not here: processes (serve), what a worker does (staff), what a scan needs (assembly).
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import pwd
-import socket
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from grp import getgrnam
 from pathlib import Path
 
@@ -21,17 +18,12 @@ from filterd.config.load import Loaded
 from filterd.config.settings import FilterSettings
 from filterd.core.clock import SystemClock
 from filterd.core.errors import ConfigError, ConfigProblem
-from filterd.core.transaction import Transaction
-from filterd.core.verdict import Verdict
-from filterd.dns import open_resolver
-from filterd.frontends.milter.service import DelayGate, MilterService
 from filterd.observe import metrics
-from filterd.observe.log import MessageLog, open_log
-from filterd.scan.scanner import Observer
+from filterd.observe.log import open_log
 from filterd.serve.master import Generation, Master
 from filterd.serve.sockets import Listen
 from filterd.serve.worker import Job
-from filterd.store import open_stores
+from filterd.staff import HttpWorker, MilterWorker
 
 log = logging.getLogger("filterd")
 
@@ -74,6 +66,17 @@ def generation(loaded: Loaded) -> Generation:
         )
         for address in milter.sockets
     ]
+    if settings.http.enabled:
+        http = settings.http
+        jobs.extend(
+            Job(
+                name="http",
+                count=1,
+                listen=Listen(address, http.socket_mode, group=http.socket_group),
+                start=lambda: HttpWorker(assembly),
+            )
+            for address in http.sockets
+        )
     facts = {
         "mode": settings.mode,
         "files": [str(path) for path in loaded.files],
@@ -82,62 +85,6 @@ def generation(loaded: Loaded) -> Generation:
         "store": settings.store.kind,
     }
     return Generation(jobs, PATIENCE, facts, summary=assembly.summary)
-
-
-@dataclass
-class MilterWorker:
-    """One milter worker, from after the fork to its end."""
-
-    assembly: Assembly
-    _leaving: threading.Event = field(default_factory=threading.Event)
-    _meter: metrics.Meter | None = None
-
-    def __post_init__(self) -> None:
-        settings = self.assembly.settings
-        self._resolver = open_resolver(settings.dns)
-        self._stores = open_stores(settings.store, settings.state_dir)
-        scanner = self.assembly.scanner(
-            resolver=self._resolver,
-            stores=self._stores,
-            clock=SystemClock(),
-            observe=self._observe,
-        )
-        self._observers: list[Observer] = [MessageLog(settings.log)]
-        if settings.metrics.enabled:
-            self._meter = metrics.Meter(
-                settings.run_dir / "metrics",
-                settings.metrics,
-                pid=os.getpid(),
-                started=SystemClock().now(),
-            )
-            self._meter.start()
-            self._observers.append(self._meter)
-        gate = DelayGate(100, self._leaving)
-        self._service = MilterService(scanner, MILTER_NAME, gate)
-
-    def _observe(self, tx: Transaction, verdict: Verdict) -> None:
-        """Log, count and record one verdict; nothing here may harm the mail."""
-        for observer in self._observers:
-            try:
-                observer(tx, verdict)
-            except Exception:
-                log.exception("%s: %r failed", verdict.why_id, observer)
-
-    def run(self, listener: socket.socket) -> None:
-        """Serve until retired."""
-        self._service.run(listener)
-
-    def retire(self, patience: float) -> None:
-        """Take nothing new; end the waits of the tarpit, then let the sessions end."""
-        self._leaving.set()
-        self._service.retire(patience)
-
-    def close(self) -> None:
-        """Flush and release."""
-        if self._meter is not None:
-            self._meter.close()
-        self._resolver.close()
-        self._stores.close()
 
 
 def _make_directory(path: Path) -> None:
