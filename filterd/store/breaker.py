@@ -2,7 +2,8 @@
 
 Owns:   Breaker: the one place where a library's error becomes StoreUnavailable.
 Rules of this file:
-1. Closed: calls go through; `failures` in a row open it.
+1. Closed: calls go through; `failures` in a row open it. Errors named in `passing` concern one key
+   only and do not count.
 2. Open: calls are refused at once. A background thread probes (half-open) every `probe_every` seconds
    and closes it when a probe succeeds; no message ever waits for a probe.
 3. One log line when it opens, one when it closes.
@@ -37,6 +38,7 @@ class Breaker:
         *,
         kind: str,
         where: str,
+        passing: tuple[type[Exception], ...] = (),
         name: str = "state",
         failures: int = 3,
         probe_every: float = 0.5,
@@ -44,6 +46,7 @@ class Breaker:
     ) -> None:
         self._probe = probe
         self._errors = errors
+        self._passing = passing
         self._kind = kind
         self._where = where
         self._name = name
@@ -62,8 +65,11 @@ class Breaker:
         self._prober_pid = 0
         self._stop = threading.Event()
 
-    def call(self, work: Callable[[], T]) -> T:
-        """What `work` returns; StoreUnavailable when it fails, or at once while the store is down."""
+    def call(self, work: Callable[[], T], *, proves: bool = True) -> T:
+        """What `work` returns; StoreUnavailable when it fails, or at once while the store is down.
+
+        `proves`: a success means that the store is well; reading from a full disk does not.
+        """
         if self._is_open:
             self._failures += 1
             self._watch()
@@ -73,9 +79,10 @@ class Breaker:
         try:
             result = work()
         except self._errors as error:
-            self._failed(error)
+            self._failed(error, counts=not isinstance(error, self._passing))
             raise StoreUnavailable(self._last_error) from error
-        self._in_a_row = 0
+        if proves:
+            self._in_a_row = 0
         elapsed = (time.perf_counter() - started) * 1000
         self._average += (elapsed - self._average) * 0.05
         return result
@@ -97,11 +104,11 @@ class Breaker:
         """End the probing."""
         self._stop.set()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, *, counts: bool) -> None:
         text = str(error).split("\n", 1)[0][:200]
         self._last_error = f"{type(error).__name__}: {text}"
         self._failures += 1
-        self._in_a_row += 1
+        self._in_a_row += counts
         if self._in_a_row < self._limit:
             return
         with self._lock:

@@ -36,6 +36,7 @@ from redis.exceptions import (
     NoScriptError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.retry import Retry
 
@@ -44,6 +45,7 @@ from filterd.store.settings import StoreSettings
 Command = tuple[str | bytes | int | float, ...]
 
 ERRORS: tuple[type[Exception], ...] = (RedisError, OSError)
+PASSING = (TryAgainError,)  # a slot on its way from node to node; the other slots are well
 MAX_IDLE = 32  # connections kept to one server
 MAX_BATCH = (
     1_000  # commands written before replies are read, so that neither side's buffer fills

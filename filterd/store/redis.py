@@ -30,7 +30,7 @@ from filterd.core.stores import (
 from filterd.store.breaker import Breaker
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, KEEP, as_days, score_name
-from filterd.store.link import ERRORS, Command, Link
+from filterd.store.link import ERRORS, PASSING, Command, Link
 from filterd.store.script import ATTEMPT, CHARGE, REFUND
 from filterd.store.settings import StoreSettings
 from filterd.store.triplet import TOUCH
@@ -56,6 +56,7 @@ class RedisState:
             ERRORS,
             kind="redis",
             where=self._link.where,
+            passing=PASSING,
             failures=settings.failures,
             probe_every=settings.probe_every,
         )

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from filterd.core.stores import StoreHealth
 from filterd.store.archive import BLOCK, Bounds, Row, seal
 from filterd.store.breaker import Breaker
-from filterd.store.link import ERRORS, Command, Link, Script
+from filterd.store.link import ERRORS, PASSING, Command, Link, Script
 from filterd.store.settings import StoreSettings
 
 T = TypeVar("T")
@@ -59,6 +59,7 @@ class RedisArchive:
             ERRORS,
             kind="redis",
             where=self._link.where,
+            passing=PASSING,
             name="history",
             failures=settings.failures,
             probe_every=settings.probe_every,

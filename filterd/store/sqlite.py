@@ -262,7 +262,7 @@ class SqliteState:
         self._database.close()
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return self._breaker.call(lambda: self._database.read(work))
+        return self._breaker.call(lambda: self._database.read(work), proves=False)
 
     def _write(self, work: Callable[[sqlite3.Connection], T], now: float) -> T:
         self._writes += 1

@@ -122,7 +122,7 @@ class SqliteArchive:
         self._database.close()
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return self._breaker.call(lambda: self._database.read(work))
+        return self._breaker.call(lambda: self._database.read(work), proves=False)
 
     def _probe(self) -> None:
         self._database.write(
