@@ -1,19 +1,25 @@
-"""app - the HTTP application: routes, guard, errors.
+"""app - the HTTP application: routes, guard, errors, the trend that is kept while it runs.
 
 Owns:   make_app.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from filterd.core.errors import FilterdError
 from filterd.frontends.http.api import Api, on_problem
 from filterd.frontends.http.guard import Guard, Problem
+from filterd.frontends.http.page import Page
+from filterd.observe.trend import Trend
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,13 +30,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("filterd.http")
 
+UPDATE_SECONDS = 15.0  # between looks at the counts
+SAVE_EVERY = 4  # looks
+
 
 def make_app(services: HttpServices) -> ASGIApp:
     """The guarded application of one process."""
     api = Api(services)
+    trend = Trend(services.metrics_dir)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(_keep(services, trend))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            trend.update(services.clock.now())
+            trend.save()
 
     app = Starlette(
-        routes=api.routes,
+        routes=[*api.routes, *Page(services, api, trend).routes],
+        lifespan=lifespan,
         exception_handlers={
             Problem: on_problem,
             FilterdError: on_problem,
@@ -39,6 +61,16 @@ def make_app(services: HttpServices) -> ASGIApp:
         },
     )
     return Guard(app, services.settings.http.token.get_secret_value())
+
+
+async def _keep(services: HttpServices, trend: Trend) -> None:
+    turn = 0
+    while True:
+        await run_in_threadpool(trend.update, services.clock.now())
+        turn += 1
+        if turn % SAVE_EVERY == 0:
+            await run_in_threadpool(trend.save)
+        await asyncio.sleep(UPDATE_SECONDS)
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:
