@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -358,12 +359,21 @@ def postfix_account() -> pwd.struct_passwd:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback TCP ports that were free a moment ago, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(sock.getsockname()[1]) for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
+    """Loopback TCP ports that were free a moment ago, all different.
+
+    Taken below the range from which the kernel gives clients theirs (32768 and up), so that no connection
+    of somebody else sits on one before it is used.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(10_240, 32_768)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        if port not in found:
+            found.append(port)
+    return found
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -5,8 +5,9 @@ Clients come from loopback, because Sendmail has no XCLIENT; the service is told
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +16,7 @@ from deploy.demo.nameserver import Nameserver
 from deploy.demo.postfix import PrivatePostfix, wait_until
 from deploy.demo.service import Service
 from deploy.demo.sink import Delivery, SmtpSink
-from tests.stories.conftest import StartPostfix, StartSendmail, StartService
+from tests.stories.conftest import available
 from tests.support.sendmail import PrivateSendmail
 from tests.support.smtp import Reply, Sent, dial, send, send_all, transact
 
@@ -31,7 +32,11 @@ _dmarc.bank.example. TXT "v=DMARC1; p=reject"
 bank.example. TXT "v=spf1 ip4:192.0.2.99 -all"
 """
 # Loopback is the world here; nobody is local.
-WORLD = {"local_networks": ["192.0.2.250/32"], "checks.greylist.enabled": False}
+WORLD: Mapping[str, object] = {
+    "local_networks": ["192.0.2.250/32"],
+    "checks.greylist.enabled": False,
+    "checks.tarpit.enabled": False,
+}
 
 
 @dataclass
@@ -53,56 +58,49 @@ class Chain:
         return deliveries[-1]
 
 
-class StartChain:
-    """`start({"thresholds.quarantine": 3})`: the chain with those settings."""
+StartChain = Callable[..., Chain]
 
-    def __init__(
-        self,
-        kind: str,
-        sink: SmtpSink,
-        nameserver: Nameserver,
-        start_postfix: StartPostfix,
-        start_sendmail: StartSendmail,
-        start_service: StartService,
-    ) -> None:
-        self.kind = kind
-        self._sink = sink
-        self._nameserver = nameserver
-        self._postfix = start_postfix
-        self._sendmail = start_sendmail
-        self._service = start_service
 
-    def __call__(self, settings: dict[str, object] | None = None) -> Chain:
-        service = self._service(
-            {**WORLD, **(settings or {})}, nameserver=self._nameserver.address
-        )
-        mta: PrivatePostfix | PrivateSendmail
-        if self.kind == "postfix":
-            mta = self._postfix(self._sink.port, milters=[service.postfix], name=NAME)
-        else:
-            equates = f"S={service.sendmail}, F=T, T=C:10s;S:20s;R:20s;E:60s"
-            mta = self._sendmail(self._sink.port, filters=[equates], name=NAME)
-        return Chain(mta, service, self._sink)
+def started(stack: contextlib.ExitStack, kind: str, settings: Mapping[str, object]) -> Chain:
+    """A running chain of that kind of MTA, ended with the stack."""
+    sink = stack.enter_context(SmtpSink())
+    nameserver = stack.enter_context(Nameserver(ZONE))
+    service = Service({**WORLD, **settings}, nameserver=nameserver.address)
+    mta: PrivatePostfix | PrivateSendmail
+    if kind == "postfix":
+        mta = available(PrivatePostfix, sink.port, milters=[service.postfix], name=NAME)
+    else:
+        equates = f"S={service.sendmail}, F=T, T=C:10s;S:20s;R:20s;E:60s"
+        mta = available(PrivateSendmail, sink.port, filters=[equates], name=NAME)
+    stack.enter_context(service)
+    stack.enter_context(mta)
+    return Chain(mta, service, sink)
+
+
+@pytest.fixture(scope="module", params=["postfix", "sendmail"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def common(kind: str) -> Iterator[Chain]:
+    with contextlib.ExitStack() as stack:
+        yield started(stack, kind, {})
 
 
 @pytest.fixture
-def nameserver() -> Iterator[Nameserver]:
-    with Nameserver(ZONE) as server:
-        yield server
+def chain(common: Chain) -> Chain:
+    """The chain with plain settings, which all tests of the module share, with nothing in it."""
+    wait_until(lambda: not common.mta.queue(), 20.0, "the queue to be empty")
+    common.sink.clear()
+    return common
 
 
-@pytest.fixture(params=["postfix", "sendmail"])
-def start(
-    request: pytest.FixtureRequest,
-    sink: SmtpSink,
-    nameserver: Nameserver,
-    start_postfix: StartPostfix,
-    start_sendmail: StartSendmail,
-    start_service: StartService,
-) -> StartChain:
-    return StartChain(
-        request.param, sink, nameserver, start_postfix, start_sendmail, start_service
-    )
+@pytest.fixture
+def start(kind: str) -> Iterator[StartChain]:
+    """`start({"mode": "observe"})`: a chain of the test's own, with those settings."""
+    with contextlib.ExitStack() as stack:
+        yield lambda settings: started(stack, kind, settings)
 
 
 def a_mail(subject: str = "minutes", *fields: str, body: bytes = b"As agreed.\r\n") -> bytes:
@@ -130,8 +128,7 @@ def is_refusal(reply: Reply | None) -> bool:
     return reply is not None and reply.code == 550 and reply.enhanced.startswith("5.7.")
 
 
-def test_wanted_mail_is_accepted_with_its_results_on_top(start: StartChain) -> None:
-    chain = start()
+def test_wanted_mail_is_accepted_with_its_results_on_top(chain: Chain) -> None:
     assert post(chain, a_mail()).accepted
     delivery = chain.last()
     assert delivery.content.startswith(f"Authentication-Results: {NAME};".encode())
@@ -143,8 +140,7 @@ def test_wanted_mail_is_accepted_with_its_results_on_top(start: StartChain) -> N
     assert delivery.content.endswith(b"\r\n\r\nAs agreed.\r\n")
 
 
-def test_forged_results_and_verdicts_are_removed_and_others_kept(start: StartChain) -> None:
-    chain = start()
+def test_forged_results_and_verdicts_are_removed_and_others_kept(chain: Chain) -> None:
     forged = (
         f"Authentication-Results: {NAME}; spf=pass smtp.mailfrom=bank.example",
         "Authentication-Results: other.example; dkim=pass header.d=example.org",
@@ -168,9 +164,8 @@ def test_forged_results_and_verdicts_are_removed_and_others_kept(start: StartCha
 
 
 def test_gtube_is_refused_at_the_end_with_a_why_id_that_the_log_knows(
-    start: StartChain,
+    chain: Chain,
 ) -> None:
-    chain = start()
     sent = post(chain, a_mail("test", body=GTUBE + b"\r\n"))
     assert is_refusal(sent.end)
     why = WHY.search(sent.final.text)
@@ -180,8 +175,7 @@ def test_gtube_is_refused_at_the_end_with_a_why_id_that_the_log_knows(
     assert chain.mta.queue() == []
 
 
-def test_a_forged_author_under_a_policy_of_reject_is_refused(start: StartChain) -> None:
-    chain = start()
+def test_a_forged_author_under_a_policy_of_reject_is_refused(chain: Chain) -> None:
     content = a_mail().replace(b"alice@example.org>\r\n", b"billing@bank.example>\r\n", 1)
     assert is_refusal(post(chain, content).end)
 
@@ -229,8 +223,7 @@ def test_quarantine_holds_the_message(start: StartChain) -> None:
     assert chain.sink.deliveries == ()
 
 
-def test_messages_of_one_connection_are_judged_apart(start: StartChain) -> None:
-    chain = start()
+def test_messages_of_one_connection_are_judged_apart(chain: Chain) -> None:
     contents = [a_mail(), a_mail(body=GTUBE), a_mail("again"), a_mail(body=GTUBE), a_mail()]
     sent = send_all(chain.port, contents, reverse_path="alice@example.org")
     assert [one.final.code for one in sent] == [250, 550, 250, 550, 250]
@@ -239,8 +232,7 @@ def test_messages_of_one_connection_are_judged_apart(start: StartChain) -> None:
     assert len({one.fields("X-Spam-Status")[0].partition("why=")[2] for one in deliveries}) == 3
 
 
-def test_several_recipients_get_one_message(start: StartChain) -> None:
-    chain = start()
+def test_several_recipients_get_one_message(chain: Chain) -> None:
     recipients = tuple(f"user{number}@example.net" for number in range(30))
     assert post(chain, a_mail(), *recipients).accepted
     wait_until(
@@ -251,8 +243,7 @@ def test_several_recipients_get_one_message(start: StartChain) -> None:
     assert len({one.fields("X-Spam-Status")[0] for one in chain.sink.deliveries}) == 1
 
 
-def test_an_aborted_transaction_leaves_nothing_behind(start: StartChain) -> None:
-    chain = start()
+def test_an_aborted_transaction_leaves_nothing_behind(chain: Chain) -> None:
     session = dial(chain.port)
     session.docmd("MAIL", "FROM:<mallory@bank.example>")
     session.docmd("RCPT", "TO:<first@example.net>")
@@ -266,8 +257,7 @@ def test_an_aborted_transaction_leaves_nothing_behind(start: StartChain) -> None
     assert "bank.example" not in delivery.fields("Authentication-Results")[0]
 
 
-def test_a_client_gone_mid_message_leaves_nothing_behind(start: StartChain) -> None:
-    chain = start()
+def test_a_client_gone_mid_message_leaves_nothing_behind(chain: Chain) -> None:
     workers = sorted(chain.service.workers())
     for _ in range(5):
         session = dial(chain.port)
@@ -291,7 +281,7 @@ def test_observing_alters_nothing_and_says_what_it_would_do(start: StartChain) -
 
 
 def test_a_filter_that_is_away_defers_the_mail(start: StartChain) -> None:
-    chain = start()
+    chain = start({})
     chain.service.stop()
     sent = post(chain, a_mail())
     assert sent.final.code in {421, 451}

@@ -105,7 +105,10 @@ class PrivateSendmail:
                 stderr=output,
                 start_new_session=True,
             )
-        wait_until(self._greets, GREETING_SECONDS, "Sendmail's banner")
+        try:
+            wait_until(self._greets, GREETING_SECONDS, "Sendmail's banner")
+        except TimeoutError as error:
+            raise RuntimeError(f"{error}:\n{self.log()}") from None
 
     def stop(self) -> None:
         """End the daemon and its children; the queue stays for another `start`."""
