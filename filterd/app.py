@@ -26,6 +26,7 @@ from filterd.ruleset import RuleSet
 from filterd.ruleset import load as load_rules
 from filterd.scan.scanner import Scanner
 from filterd.store import Stores, open_stores
+from filterd.store.dmarc import SqliteReports, open_reports
 from filterd.store.settings import StoreSettings
 
 
@@ -64,6 +65,26 @@ class App:
     def open_stores(self, settings: FilterSettings) -> Stores:
         """The configured stores."""
         return open_stores(settings.store, settings.state_dir)
+
+    @contextlib.contextmanager
+    def open_resolver(
+        self, settings: FilterSettings, *, zone: str | None = None
+    ) -> Iterator[Resolver]:
+        """The configured resolver, or one that answers from zone text; closed on leaving."""
+        resolver = _resolver(settings, zone=zone, no_dns=False)
+        try:
+            yield resolver
+        finally:
+            resolver.close()
+
+    @contextlib.contextmanager
+    def open_reports(self, settings: FilterSettings) -> Iterator[SqliteReports]:
+        """The DMARC results of this machine that wait to be reported; closed on leaving."""
+        reports = open_reports(settings.state_dir)
+        try:
+            yield reports
+        finally:
+            reports.close()
 
     def load_rules(self, settings: FilterSettings) -> RuleSet:
         """The compiled rule set; ConfigError with every problem."""

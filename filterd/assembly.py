@@ -19,6 +19,7 @@ from filterd.config.settings import FilterSettings
 from filterd.core.check import Classifier, Services
 from filterd.core.clock import Clock
 from filterd.core.lookup import NXDOMAIN, Answer, Question, Resolver, tempfail
+from filterd.core.stores import DmarcReportStore
 from filterd.ruleset import RuleSet
 from filterd.ruleset import load as load_rules
 from filterd.scan.scanner import Observer, Scanner, ignore, resolve_profiles
@@ -76,6 +77,7 @@ class Assembly:
         resolver: Resolver,
         stores: Stores | None,
         clock: Clock,
+        reports: DmarcReportStore | None = None,
         observe: Observer = ignore,
         new_id: Callable[[], str] = new_why_id,
     ) -> Scanner:
@@ -89,6 +91,7 @@ class Assembly:
             rates=stores.rates if stores else None,
             correspondents=stores.correspondents if stores else None,
             traps=stores.traps if stores else None,
+            reports=reports,
             rules=self.rules,
             classifier=self.classifier,
             points=table.points,

@@ -1,6 +1,6 @@
 """keyfile - private keys for signing: files, signatures, and the record that publishes each.
 
-Owns:   Signer, load_signers, generate, published.
+Owns:   Signer, load_signers, read_key, write_key, generate, published.
 Not here: what is signed (auth.seal), public keys of others (auth.key).
 RFC 6376 3.6.1, RFC 8301 (2048 bits), RFC 8463. Files: PEM (PKCS#8 or PKCS#1), or the base64 of a raw
 Ed25519 seed as dkimpy's dknewkey writes it.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -133,6 +134,13 @@ def generate(kind: Kind, bits: int = 2048) -> PrivateKey:
     if kind == "rsa":
         return generate_private_key(65537, bits)
     return Ed25519PrivateKey.generate()
+
+
+def write_key(path: Path, key: PrivateKey) -> None:
+    """Write a new file that its owner alone can read; OSError, also where it exists already."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - Path.open takes no descriptor
+        file.write(to_pem(key))
 
 
 def to_pem(key: PrivateKey) -> bytes:

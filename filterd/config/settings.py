@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, create_model, model_validator
 
+from filterd.auth.settings import ReportSettings, SigningSettings
 from filterd.checks.catalogue import ALL
 from filterd.classify.settings import ClassifierSettings
 from filterd.config.listen import Mode, Socket, SocketAddress
@@ -178,6 +179,12 @@ class FilterSettings(Settings):
         default=MetricsSettings(), description=MetricsSettings.__doc__
     )
     http: HttpSettings = Field(default=HttpSettings(), description=HttpSettings.__doc__)
+    signing: SigningSettings = Field(
+        default=SigningSettings(), description=SigningSettings.__doc__
+    )
+    dmarc_reports: ReportSettings = Field(
+        default=ReportSettings(), description=ReportSettings.__doc__
+    )
     history: HistorySettings = Field(
         default=HistorySettings(), description=HistorySettings.__doc__
     )

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from filterd.config.load import Loaded
     from filterd.config.settings import FilterSettings
     from filterd.core.check import Check
-    from filterd.core.stores import HistoryStore
+    from filterd.core.lookup import Resolver
+    from filterd.core.stores import DmarcReportStore, HistoryStore
     from filterd.scan.scanner import Scanner
 
 EXIT_OK = 0
@@ -67,6 +68,16 @@ class App(Protocol):
 
     def open_history(self, settings: FilterSettings) -> AbstractContextManager[HistoryStore]:
         """The recorded verdicts, closed on leaving."""
+        ...
+
+    def open_resolver(
+        self, settings: FilterSettings, *, zone: str | None = None
+    ) -> AbstractContextManager[Resolver]:
+        """The configured resolver, or one that answers from zone text; closed on leaving."""
+        ...
+
+    def open_reports(self, settings: FilterSettings) -> AbstractContextManager[DmarcReportStore]:
+        """The DMARC results that wait to be reported; closed on leaving."""
         ...
 
     def load_rules(self, settings: FilterSettings) -> Any:

@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": (f"{_HERE}.why:why", "Everything about one past verdict, by queue-id or why-id."),
     "history": (f"{_HERE}.history:history", "Search the recorded verdicts."),
     "config": (f"{_HERE}.config:config", "Check the configuration, or show what is in force."),
+    "dkim": (f"{_HERE}.dkim:dkim", "Make signing keys; compare them with the DNS."),
+    "dmarc": (f"{_HERE}.dmarc:dmarc", "Report DMARC results to the owners of domains."),
     "status": (f"{_HERE}.status:status", "What runs, since when, with what."),
 }
 
