@@ -11,9 +11,13 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from filterd.assembly import Assembly
 from filterd.core.clock import SystemClock
+from filterd.core.history import remember
+from filterd.core.labels import Kind
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Verdict
 from filterd.dns import open_resolver
@@ -22,6 +26,11 @@ from filterd.observe.log import MessageLog
 from filterd.observe.metrics import Meter
 from filterd.scan.scanner import Observer, Scanner
 from filterd.store import open_stores
+from filterd.store.dmarc import open_reports
+
+if TYPE_CHECKING:
+    from filterd.classify.learner import Learner
+    from filterd.mail.message import Message
 
 log = logging.getLogger("filterd")
 
@@ -36,7 +45,9 @@ class Desk:
         settings = assembly.settings
         clock = SystemClock()
         self.resolver = open_resolver(settings.dns)
-        self.stores = open_stores(settings.store, settings.state_dir)
+        self.stores = open_stores(settings.store, settings.state_dir, settings.history)
+        wants_reports = settings.dmarc_reports.enabled
+        self._reports = open_reports(settings.state_dir) if wants_reports else None
         self.meter: Meter | None = None
         self._observers: list[Observer] = [MessageLog(settings.log)]
         if settings.metrics.enabled:
@@ -48,8 +59,19 @@ class Desk:
             )
             self.meter.start()
             self._observers.append(self.meter)
+        if (history := self.stores.history) is not None:
+            keeps_subject = settings.history.subject
+
+            def record(tx: Transaction, verdict: Verdict) -> None:
+                history.record(remember(tx, verdict, clock.now(), subject=keeps_subject))
+
+            self._observers.append(record)
         self.scanner: Scanner = assembly.scanner(
-            resolver=self.resolver, stores=self.stores, clock=clock, observe=self._observe
+            resolver=self.resolver,
+            stores=self.stores,
+            clock=clock,
+            reports=self._reports,
+            observe=self._observe,
         )
 
     def _observe(self, tx: Transaction, verdict: Verdict) -> None:
@@ -65,6 +87,8 @@ class Desk:
             self.meter.close()
         self.resolver.close()
         self.stores.close()
+        if self._reports is not None:
+            self._reports.close()
 
 
 class MilterWorker:
@@ -90,6 +114,24 @@ class MilterWorker:
         self._desk.close()
 
 
+def _teacher(assembly: Assembly) -> Callable[[Message, str, str], str]:
+    """What takes a label over HTTP; the journal is opened with the first one."""
+    settings = assembly.settings
+    clock = SystemClock()
+    opened: list[Learner] = []
+
+    def learn(message: Message, label: str, user: str) -> str:
+        from filterd.classify import open_learner
+        from filterd.classify.learner import Said
+
+        if not opened:
+            opened.append(open_learner(settings.classifier, settings.state_dir))
+        said = Said(message, Kind(label), clock.now(), user=user, origin="http")
+        return opened[0].learn([said])[0].value
+
+    return learn
+
+
 class HttpWorker:
     """The HTTP worker: the same scanner behind uvicorn."""
 
@@ -104,7 +146,9 @@ class HttpWorker:
             scanner=self._desk.scanner,
             clock=SystemClock(),
             checks=assembly.plan.checks,
+            history=self._desk.stores.history,
             greylist=self._desk.stores.greylist,
+            learn=_teacher(assembly) if assembly.settings.classifier.enabled else None,
             stores=self._desk.stores.status,
             rules=[
                 RuleLine(symbol, score.points, score.group, score.describe, score.shadow)

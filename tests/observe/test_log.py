@@ -33,7 +33,7 @@ VERDICT = Verdict(
     hits=(
         ScoredHit("SUBJECT_CAPS", 0.75),
         ScoredHit("DNSBL_LISTED", 6.5, detail="192.0.2.1 in bl.example.org"),
-        ScoredHit("CLASSIFIER_SPAM", 0.0, detail="p=0.98"),
+        ScoredHit("CLASSIFIER_SPAM", 0.0, detail="0.98 no local labels"),
     ),
     auth_results=(
         AuthResult("spf", "softfail"),
@@ -66,7 +66,7 @@ def test_one_line_says_what_an_admin_greps_for(lines: Callable[[], str]) -> None
     assert lines() == (
         "4Test: from=<sender@example.org> to=<user@example.net> nrcpt=1 ip=192.0.2.1 "
         "helo=mx.example.org auth= spf=softfail dkim=pass dmarc= score=7.25 required=6 action=tag "
-        "rules=DNSBL_LISTED(6.5),SUBJECT_CAPS(0.8),CLASSIFIER_SPAM(0.0) model=p=0.98 ms=12.3 "
+        "rules=DNSBL_LISTED(6.5),SUBJECT_CAPS(0.8),CLASSIFIER_SPAM(0.0) model=0.98 ms=12.3 "
         "why=K7Q2M9XW4T by=tag\n"
     )
 
