@@ -19,13 +19,15 @@ from filterd.config.load import Loaded, load
 from filterd.config.settings import FilterSettings
 from filterd.core.check import Check
 from filterd.core.clock import SystemClock
+from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.core.lookup import Resolver
+from filterd.core.stores import HistoryStore
 from filterd.dns import open_resolver
 from filterd.frontends.cli.context import State
 from filterd.ruleset import RuleSet
 from filterd.ruleset import load as load_rules
 from filterd.scan.scanner import Scanner
-from filterd.store import Stores, open_stores
+from filterd.store import Stores, open_history, open_stores
 from filterd.store.dmarc import SqliteReports, open_reports
 from filterd.store.settings import StoreSettings
 
@@ -85,6 +87,18 @@ class App:
             yield reports
         finally:
             reports.close()
+
+    @contextlib.contextmanager
+    def open_history(self, settings: FilterSettings) -> Iterator[HistoryStore]:
+        """The recorded verdicts, closed on leaving; ConfigError where none are kept."""
+        recorder = open_history(settings.store, settings.state_dir, settings.history)
+        if recorder is None:
+            problem = ConfigProblem("", "history.enabled", "no verdicts are recorded")
+            raise ConfigError([problem])
+        try:
+            yield recorder
+        finally:
+            recorder.close()
 
     def load_rules(self, settings: FilterSettings) -> RuleSet:
         """The compiled rule set; ConfigError with every problem."""

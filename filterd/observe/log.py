@@ -72,7 +72,11 @@ def message_facts(
         "action": verdict.action.value,
         "rules": [(hit.symbol, hit.points) for hit in hits[:max_rules]],
         "model": next(
-            (clean(h.detail, 40) for h in verdict.hits if h.symbol.startswith("CLASSIFIER_")),
+            (
+                clean(h.detail.partition(" ")[0], 40)  # the probability
+                for h in verdict.hits
+                if h.symbol.startswith("CLASSIFIER_")
+            ),
             "",
         ),
         "ms": round(verdict.milliseconds, 1),
