@@ -36,6 +36,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unlearn": (f"{_HERE}.learn:unlearn", "Take back what a user said since a time."),
     "why": (f"{_HERE}.why:why", "Everything about one past verdict, by queue-id or why-id."),
     "history": (f"{_HERE}.history:history", "Search the recorded verdicts."),
+    "greylist": (f"{_HERE}.greylist:greylist", "What greylisting did, and whether it pays."),
+    "store": (f"{_HERE}.store:store", "The shared state: is it there, export, import."),
+    "test-address": (
+        f"{_HERE}.test_address:test_address",
+        "Which line of which list matches an address or a client.",
+    ),
     "config": (f"{_HERE}.config:config", "Check the configuration, or show what is in force."),
     "dkim": (f"{_HERE}.dkim:dkim", "Make signing keys; compare them with the DNS."),
     "dmarc": (f"{_HERE}.dmarc:dmarc", "Report DMARC results to the owners of domains."),
