@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from deploy.demo.postfix import PrivatePostfix
 from deploy.demo.service import Service
 from deploy.demo.sink import Delivery, SmtpSink
-from tests.stories.conftest import StartPostfix, StartService
+from tests.stories.conftest import available
 from tests.support import miltermta
 from tests.support.smtp import Client, send
 
@@ -23,14 +24,43 @@ HEAD = (
 SECONDS = 20.0  # for anything at all; each has a bound of its own far below
 
 
-@pytest.fixture
-def service(start_service: StartService) -> Service:
-    return start_service({"checks.greylist.enabled": False, "thresholds.reject": 0})
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    settings = {
+        "checks.greylist.enabled": False,
+        "checks.ratelimit.enabled": False,
+        "checks.tarpit.enabled": False,
+        "thresholds.reject": 0,
+    }
+    with Service(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def common_sink() -> Iterator[SmtpSink]:
+    with SmtpSink() as last_hop:
+        yield last_hop
+
+
+@pytest.fixture(scope="module")
+def mta(common_sink: SmtpSink, service: Service) -> Iterator[PrivatePostfix]:
+    with available(PrivatePostfix, common_sink.port, milters=[service.postfix]) as postfix:
+        yield postfix
 
 
 @pytest.fixture
-def mta(sink: SmtpSink, start_postfix: StartPostfix, service: Service) -> PrivatePostfix:
-    return start_postfix(sink.port, milters=[service.postfix])
+def sink(common_sink: SmtpSink) -> SmtpSink:
+    """The last hop that all tests of the module share, with nothing in it."""
+    common_sink.clear()
+    return common_sink
+
+
+@pytest.fixture(autouse=True)
+def nobody_dies(service: Service) -> Iterator[None]:
+    """Whatever the message: no worker crashed over it."""
+    before = sorted(service.workers())
+    yield
+    assert sorted(service.workers()) == before
 
 
 def scanned(mta: PrivatePostfix, sink: SmtpSink, content: bytes) -> Delivery:
@@ -67,7 +97,7 @@ def test_a_field_that_libmilter_would_reset_the_connection_for(
         assert miltermta.play(connection, again, same_session=True).stage == "eom"
 
 
-def test_ten_thousand_fields(mta: PrivatePostfix, sink: SmtpSink, service: Service) -> None:
+def test_ten_thousand_fields(mta: PrivatePostfix, sink: SmtpSink) -> None:
     fields = b"".join(b"X-Field-%d: %d\r\n" % (number, number) for number in range(10_000))
     delivery = scanned(mta, sink, HEAD + fields + b"\r\nhello\r\n")
     assert delivery.fields("X-Field-9999") == ["9999"]

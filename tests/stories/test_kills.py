@@ -14,8 +14,9 @@ import pytest
 from deploy.demo.postfix import PrivatePostfix, wait_until
 from deploy.demo.service import Service
 from deploy.demo.sink import SmtpSink
-from tests.stories.conftest import StartPostfix, StartService
+from tests.stories.conftest import StartPostfix, StartSendmail, StartService
 from tests.stories.load import Account, numbered, pour
+from tests.support.sendmail import PrivateSendmail
 from tests.support.smtp import Client, dial, send
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(180)]
@@ -42,7 +43,16 @@ def world(start_postfix: StartPostfix, border: PrivatePostfix) -> PrivatePostfix
     return start_postfix(border.port, name="mail.example.org")
 
 
-def settle(world: PrivatePostfix, border: PrivatePostfix) -> None:
+@pytest.fixture
+def sendmail(
+    sink: SmtpSink, start_sendmail: StartSendmail, service: Service
+) -> PrivateSendmail:
+    """Sendmail at the border; F=T defers when the milter is away."""
+    equates = f"S={service.sendmail}, F=T, T=C:10s;S:20s;R:20s;E:60s"
+    return start_sendmail(sink.port, filters=[equates])
+
+
+def settle(world: PrivatePostfix, border: PrivatePostfix | PrivateSendmail) -> None:
     """Wait until both queues are empty."""
 
     def is_empty() -> bool:
@@ -187,6 +197,24 @@ def test_stopping_lets_the_message_in_flight_end(
     assert code == 250
     assert service.stop() == 0
     assert len(sink.wait(1)) == 1
+
+
+def test_sendmail_too_survives_workers_killed_and_reloads_under_load(
+    service: Service, sendmail: PrivateSendmail, start_postfix: StartPostfix, sink: SmtpSink
+) -> None:
+    world = start_postfix(sendmail.port, name="mail.example.org")
+
+    def strike(done: int) -> None:
+        if done % 60 == 30:
+            service.reload()
+        elif done % 60 == 0:
+            os.kill(service.workers()[-1], signal.SIGKILL)
+
+    poured = pour(world.port, COUNT, meanwhile=strike)
+    assert poured.count(250) == COUNT
+    settle(world, sendmail)
+    account = Account.of(sink.deliveries)
+    assert (account.never(COUNT), account.twice) == ([], [])
 
 
 def test_workers_do_not_outlive_their_master(service: Service) -> None:
