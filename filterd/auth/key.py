@@ -59,6 +59,7 @@ def _key_tags(record: bytes) -> Mapping[str, bytes]:
         raise SignatureError("permerror", f"key syntax error: {detail}") from None
 
 
+@lru_cache(maxsize=512)
 def parse_key(record: bytes) -> Key:
     """Return the key of one TXT record; SignatureError says why it is none (RFC 6376 6.1.2)."""
     tags = _key_tags(record)

@@ -16,6 +16,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from dkim.canonicalization import Relaxed
@@ -38,6 +39,7 @@ class SignatureError(Exception):
         super().__init__(f"{result}: {reason}")
 
 
+@lru_cache(maxsize=256)  # a signature is read for its question, then for its result
 def parse_tags(unfolded: bytes, max_bytes: int) -> Mapping[str, bytes]:
     """Return the tags of an unfolded tag list (RFC 6376 3.2); SignatureError permerror otherwise.
 
