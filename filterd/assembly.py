@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from filterd.auth.seal import Sealing
 from filterd.checks.catalogue import ALL
 from filterd.classify import open_classifier
 from filterd.config.settings import FilterSettings
@@ -58,6 +59,7 @@ class Assembly:
     rules: RuleSet
     plan: Plan
     classifier: Classifier | None
+    sealing: Sealing
 
     @classmethod
     def of(cls, settings: FilterSettings) -> Assembly:
@@ -65,7 +67,7 @@ class Assembly:
         checks = plan(ALL, settings.check_settings)
         rules = load_rules(settings.rules)
         classifier = open_classifier(settings.classifier, settings.state_dir)
-        return cls(settings, rules, checks, classifier)
+        return cls(settings, rules, checks, classifier, Sealing.load(settings.signing))
 
     @cached_property
     def summary(self) -> str:
@@ -110,4 +112,5 @@ class Assembly:
             configured_authserv_id=settings.authserv_id,
             is_observing=settings.mode == "observe",
             observe=observe,
+            sealing=self.sealing if self.sealing.signers else None,
         )

@@ -93,7 +93,7 @@ class Service:
     def configure(self, settings: Mapping[str, object]) -> None:
         """Change settings in the file; they take effect at `start` or `reload`."""
         self._settings.update(settings)
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in self._settings.items()]
+        lines = [f"{key} = {_toml(value)}\n" for key, value in self._settings.items()]
         self.config_file.write_text("".join(lines))
 
     def reload(self) -> None:
@@ -175,3 +175,12 @@ class Service:
         except OSError:
             return False
         return True
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value)

@@ -1,6 +1,6 @@
 """seal - what we answer for on the way out: DKIM signatures on our own mail, ARC seals on the rest.
 
-Owns:   Sealing (what `[signing]` says, keys loaded), sign, seal, merged_account.
+Owns:   Sealing (what `[signing]` says, keys loaded), sign, seal, leaving, merged_account.
 Asks:   nothing. Pure: a message as it will leave, in; fields to put on top of it, out.
 Not here: key files (auth.keyfile), who is our client (the caller), verification (auth.dkim, auth.arc).
 RFC 6376 sections 5 and 3.5, RFC 8617 section 5.1. Values are folded with LF and TAB; as every signature
@@ -17,7 +17,7 @@ from filterd.auth.arc import read_sets, reported
 from filterd.auth.keyfile import Signer, load_signers
 from filterd.auth.settings import SigningSettings
 from filterd.auth.signature import SignatureError, canonical
-from filterd.core.verdict import InsertField
+from filterd.core.verdict import Edit, Hold, InsertField, ReplaceField
 from filterd.limits import LIMITS
 from filterd.mail.authres import claims_authserv_id
 from filterd.mail.domain import to_alabel
@@ -61,19 +61,28 @@ class Sealing:
         )
 
     def fields(
-        self, message: Message, *, is_ours: bool, account: str, now: float
+        self,
+        message: Message,
+        *,
+        is_ours: bool,
+        account: str,
+        now: float,
+        edits: Iterable[Edit] = (),
     ) -> tuple[InsertField, ...]:
         """The fields to insert at the very top, in this order, each above the one before.
 
-        `message` is what leaves, our own fields included; `is_ours` says that an authenticated or local
-        client sent it; `account` is the body of our Authentication-Results.
+        `edits` are what else will be done to the message before; `is_ours` says that an authenticated or
+        local client sent it; `account` is the body of our Authentication-Results.
         """
         if message.is_oversize:  # the rest of the body has not been seen
             return ()
+        if not (self.signers if is_ours else self.sealer):
+            return ()
+        message = leaving(message, edits)
         if is_ours:
             fields = [sign(message, signer, now, self) for signer in self.signers_for(message)]
         elif self.sealer is not None:
-            fields = list(seal(message, self.sealer, account, now, oversign=self.oversign[:1]))
+            fields = list(seal(message, self.sealer, account, now))
         else:
             return ()
         return tuple(
@@ -92,6 +101,31 @@ class Sealing:
                 return found
             name = name.partition(".")[2]
         return ()
+
+
+def leaving(message: Message, edits: Iterable[Edit]) -> Message:
+    """The message after those edits, as the MTA will hand it on."""
+    fields = list(message.header)
+    changed = False
+    for edit in edits:
+        if isinstance(edit, Hold):
+            continue
+        changed = True
+        name = edit.name.lower()
+        if isinstance(edit, InsertField):
+            field = Field(edit.name, b" " + edit.value.encode("utf-8", "surrogateescape"))
+            fields.insert(len(fields) if edit.index is None else edit.index, field)
+            continue
+        found = [at for at, field in enumerate(fields) if field.key == name]
+        if len(found) < edit.occurrence:
+            continue
+        at = found[edit.occurrence - 1]
+        if isinstance(edit, ReplaceField):
+            value = b" " + edit.value.encode("utf-8", "surrogateescape")
+            fields[at] = Field(fields[at].name, value)
+        else:
+            del fields[at]
+    return Message(Header(fields), message.body, size=message.size) if changed else message
 
 
 def sign(message: Message, signer: Signer, now: float, wishes: Sealing | None = None) -> Field:

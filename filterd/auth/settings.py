@@ -20,7 +20,8 @@ class SigningKey(Settings):
         description="s= of the signatures: the key is at S._domainkey.DOMAIN."
     )
     key: str = Field(
-        description="File of the private key (PEM), made by `filterd dkim keygen`."
+        description="File of the private key (PEM), made by `filterd dkim keygen`; `milter.user` must"
+        " be able to read it, others must not."
     )
 
 

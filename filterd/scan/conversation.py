@@ -22,7 +22,7 @@ from filterd.core.evidence import AuthResult, Delay, Evidence, Failure, Hit, Not
 from filterd.core.lookup import Answer, Question, tempfail
 from filterd.core.stage import Stage
 from filterd.core.transaction import EMPTY_MESSAGE, Envelope, Session, Transaction
-from filterd.core.verdict import Action, Reply, ScoredHit, Span, Verdict
+from filterd.core.verdict import Action, Edit, Reply, ScoredHit, Span, Verdict
 from filterd.limits import LIMITS
 from filterd.mail.authres import format_results
 from filterd.mail.header import Header
@@ -287,8 +287,23 @@ class Conversation:
                 scanner.fields,
                 scanner.authserv_id(self.tx),
             )
-            verdict = dataclasses.replace(verdict, edits=changes)
+            verdict = dataclasses.replace(
+                verdict, edits=changes + self._sealed(verdict, changes)
+            )
         return verdict
+
+    def _sealed(self, verdict: Verdict, changes: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """Signatures of our own mail, seals of other people's; on top of everything else."""
+        scanner, session = self._scanner, self.tx.session
+        if scanner.sealing is None or scanner.is_observing:
+            return ()
+        return scanner.sealing.fields(
+            self.tx.message,
+            is_ours=session.is_authenticated or session.is_local,
+            account=verdict.authentication_results,
+            now=scanner.clock.now(),
+            edits=changes,
+        )
 
     def _verdict(
         self,

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from filterd.auth.seal import Sealing
 from filterd.core.check import Services
 from filterd.core.clock import Clock
 from filterd.core.lookup import Resolver
@@ -86,6 +87,7 @@ class Scanner:
     configured_authserv_id: str = ""
     is_observing: bool = False
     observe: Observer = ignore
+    sealing: Sealing | None = None  # None: nothing is signed or sealed
 
     def open(self, session: Session) -> Conversation:
         """Begin a conversation with the client of that session."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from filterd.auth import arc, dkim, seal
 from filterd.auth.keyfile import Signer, published
-from filterd.core.verdict import InsertField
+from filterd.core.verdict import DeleteField, Edit, Hold, InsertField, ReplaceField
 from filterd.mail.header import Header
 from filterd.mail.message import Message, build_header
 from tests.support.answers import Records, asking
@@ -194,3 +194,24 @@ def test_accounts_of_ours_are_merged() -> None:
     )
     assert seal.merged_account(header, "mx.example.org") == "mx.example.org; spf=pass; arc=none"
     assert seal.merged_account(header, "nobody.example") == ""
+
+
+def test_what_leaves_is_what_is_signed() -> None:
+    message = Message.from_bytes(b"Subject: x\r\nX-Spam-Flag: NO\r\n" + RAW)
+    changes: list[Edit] = [
+        DeleteField("X-Spam-Flag", 1),
+        DeleteField("X-Absent", 1),
+        ReplaceField("Subject", 2, "[tag] tagged"),
+        InsertField("Reply-To", "ann@example.org", 0),
+        InsertField("X-Last", "end"),
+        Hold("held"),
+    ]
+    left = seal.leaving(message, changes)
+    assert [field.name for field in left.header][:3] == ["Reply-To", "Subject", "From"]
+    assert [field.value for field in left.header.all("subject")] == ["x", "[tag] tagged"]
+    assert left.header.fields[-1].name == "X-Last"
+    assert "x-spam-flag" not in left.header
+    fields = BOTH.fields(message, is_ours=True, account="", now=NOW, edits=changes)
+    results = dkim.evaluate(with_fields(left, fields), asking(KEYS), NOW)
+    assert {result.result for result in results} == {"pass"}
+    assert seal.leaving(message, [Hold("held")]) is message

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from filterd.auth.keyfile import Signer
+from filterd.auth.seal import Sealing
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.clock import FixedClock
 from filterd.core.errors import StoreUnavailable
@@ -13,11 +15,12 @@ from filterd.core.evidence import Delay, Evidence, Hit, Proposal
 from filterd.core.lookup import Answer, Question, RRType, Status
 from filterd.core.stage import Stage
 from filterd.core.transaction import Session, Transaction, client_address
-from filterd.core.verdict import Action, Reply, Verdict
+from filterd.core.verdict import Action, InsertField, Reply, Verdict
 from filterd.scan.scanner import Submission
 from filterd.scan.settings import ScanSettings
 from tests.support.builders import a_message
 from tests.support.scanning import Recorder, a_check, a_scanner
+from tests.support.signing import rsa_key
 
 LATER = Reply(451, "4.7.1", "later")
 
@@ -216,3 +219,25 @@ def test_too_many_questions_for_one_message_are_not_asked() -> None:
     scanner.scan(submission())
     assert answers[0].status is Status.NXDOMAIN
     assert answers[-1].status is Status.TEMPFAIL
+
+
+@pytest.mark.parametrize(
+    ("session", "changes", "signs"),
+    [
+        (Session(client_address("192.0.2.1"), auth_user="ann"), {}, True),
+        (Session(None, is_local=True), {}, True),
+        (Session(client_address("192.0.2.1")), {}, False),
+        (Session(client_address("192.0.2.1"), auth_user="ann"), {"is_observing": True}, False),
+    ],
+    ids=["authenticated", "local", "stranger", "observing"],
+)
+def test_only_mail_of_our_own_clients_is_signed(
+    session: Session, changes: dict[str, Any], signs: bool
+) -> None:
+    sealing = Sealing(signers=(Signer("example.org", "s", rsa_key()),))
+    scanner = a_scanner(sealing=sealing, **changes)
+    talk = scanner.open(session)
+    talk.mail("ann@example.org")
+    verdict = talk.end(a_message("From: ann@example.org\n\nHi\n"))
+    inserted = [edit.name for edit in verdict.edits if isinstance(edit, InsertField)]
+    assert ("DKIM-Signature" in inserted) is signs
