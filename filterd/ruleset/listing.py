@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from filterd.core.errors import ConfigProblem
 from filterd.mail.domain import to_alabel
-from filterd.ruleset.match import lowered, word_set
+from filterd.ruleset.match import word_set
 
 MAX_LIST_FILE = 64 << 20  # bytes
 MAX_ENTRIES = 2_000_000
@@ -114,7 +114,7 @@ class Words:
 
     def found(self, text: bytes) -> Sequence[str]:
         """Every entry that stands in the text."""
-        low = lowered(" ".join(text.decode("utf-8", "replace").lower().split()).encode())
+        low = " ".join(text.decode("utf-8", "replace").lower().split()).encode()
         hits = self.automaton.Match(low) or ()
         return [
             self.words[number].decode() for number in hits if _stands(low, self.words[number])
@@ -238,5 +238,5 @@ def _words(entries: Iterable[tuple[int, str]]) -> tuple[Listing, list[tuple[int,
         if len(words) >= MAX_WORDS:
             wrong.append((number, f"more than {MAX_WORDS:,} words"))
             break
-        words[lowered(" ".join(entry.lower().split()).encode())] = None
+        words[" ".join(entry.lower().split()).encode()] = None
     return Words(tuple(words), word_set(words)), wrong

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
 
 from filterd.ruleset.syntax import (
     AnyChar,
     Assertion,
+    At,
     Beyond,
     Char,
     Choice,
@@ -24,6 +27,7 @@ from filterd.ruleset.syntax import (
 
 MAX_SET = 48  # words one pattern may need one of; more is no filter
 MAX_WORD = 24  # bytes kept of a word
+MAX_HELD = 3  # sets of words of which each must have one in the text
 SHORTEST = 3  # bytes; shorter words stand everywhere
 # Words so common in mail that they filter nothing; they count as half their length.
 _COMMON = (
@@ -33,94 +37,103 @@ _COMMON = (
 )  # fmt: skip
 
 
+BOUNDARY = b"\x00"
+_SPACES = frozenset({9, 10, 11, 12, 13, 32})
+
+
+class Run(Enum):
+    r"""Characters of one kind on end. `\s+` has no greatest width, but hardly a text has so many.
+
+    The value is the most that is reckoned with; a text that has more is looked at as a whole.
+    """
+
+    SPACE = 32
+    SOLID = 160
+    LINE = 800
+
+
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What a match must hold.
+    r"""What a match must hold.
 
-    `words`: lower-case bytes, one of which stands in every match (empty: nothing is known).
-    `before`: at most so many bytes of the match precede the word; `width`: bytes of the longest
-    match; None is unbounded. `is_exact`: the words are the whole pattern.
+    `words`: lower-case bytes, one of which stands in every match (empty: nothing is known); `also`:
+    further sets, of each of which one word must stand. In a word a space stands for white space of
+    any length and BOUNDARY for the edge of a word (`\b`). `before`: at most so many bytes of the match
+    precede the word of `words`; `width`: bytes of the longest match; None is unbounded. Both hold
+    for texts without the long `runs` named here.
     """
 
     words: frozenset[bytes] = frozenset()
+    also: tuple[frozenset[bytes], ...] = ()
     before: int | None = None
     width: int | None = None
-    is_exact: bool = False
-
-    @property
-    def worth(self) -> float:
-        """How much the words filter: length of the shortest, less for many and for common ones."""
-        return _worth(self.words)
+    runs: frozenset[Run] = frozenset()
 
 
-def _worth(words: Iterable[bytes]) -> float:
-    words = list(words)
+@lru_cache(maxsize=4096)
+def _worth(words: frozenset[bytes]) -> float:
+    """How much the words filter: length of the shortest, less for many and for common ones."""
     if not words:
         return 0.0
     least = min(map(_weight, words))
     return least - 0.35 * (len(words) - 1).bit_length()
 
 
+@lru_cache(maxsize=4096)
 def _weight(word: bytes) -> float:
-    length = float(min(len(word), 12))
+    length = float(min(len(word), 12))  # an edge counts as a letter
     for common in _COMMON:
         if common in word:
             length -= len(common) * 0.6
     return length
 
 
+_Held = tuple[frozenset[bytes], int | None]  # words, bytes before them at most
+
+
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """Of one node: its strings if it has few, its widths, and the best words seen inside."""
+    """Of one node: its strings if it has few, its widths, and the best words held inside."""
 
     exact: frozenset[bytes] | None  # None: too many or unbounded
     low: int
     high: int | None
-    best: frozenset[bytes] = frozenset()
-    before: int | None = 0
+    held: tuple[_Held, ...] = ()  # best first, at most MAX_HELD
+    runs: frozenset[Run] = frozenset()
+
+    @property
+    def all_held(self) -> tuple[_Held, ...]:
+        """What is held inside, and the node's own strings."""
+        if not self.exact or b"" in self.exact:
+            return self.held
+        return _best((*self.held, (self.exact, 0)))
 
 
 _EMPTY = _Facts(frozenset({b""}), 0, 0)
+_EDGE = _Facts(frozenset({BOUNDARY}), 0, 0)
+_SPACE = frozenset({b" "})
 
 
 def needed(node: Node, *, utf8: bool = True) -> Needed:
     """The words and widths of a pattern; `utf8` False reads its characters as bytes."""
     facts = _facts(node, utf8)
-    words, before = _best(facts)
-    if not words or min(map(len, words)) < SHORTEST:
-        words, before = frozenset(), None
-    return Needed(
-        frozenset(word[:MAX_WORD] for word in words),
-        before,
-        facts.high,
-        facts.exact is not None and words == facts.exact and not _has_place(node),
-    )
+    held = [
+        (frozenset(word[:MAX_WORD] for word in words), before)
+        for words, before in facts.all_held
+        if min(len(word.replace(BOUNDARY, b"")) for word in words) >= SHORTEST
+    ]
+    if not held:
+        return Needed()
+    words, before = held[0]
+    also = tuple(other for other, _ in held[1:])
+    return Needed(words, also, before, facts.high, facts.runs)
 
 
-def _has_place(node: Node) -> bool:
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        match item:
-            case Assertion() | Beyond():
-                return True
-            case Sequence(items=items):
-                stack.extend(items)
-            case Choice(options=options):
-                stack.extend(options)
-            case Repeat(item=inner):
-                stack.append(inner)
-            case _:
-                pass
-    return False
-
-
-def _best(facts: _Facts) -> tuple[frozenset[bytes], int | None]:
-    """The better of what was seen inside and the node's own strings."""
-    strings = facts.exact or frozenset()
-    if strings and b"" not in strings and _worth(strings) >= _worth(facts.best):
-        return strings, 0
-    return facts.best, facts.before
+def _best(held: Iterable[_Held]) -> tuple[_Held, ...]:
+    """The few that filter most; where words are worth the same, the earlier in the pattern."""
+    distinct = {words: (words, before) for words, before in held if words and b"" not in words}
+    ranked = sorted(distinct.values(), key=lambda item: -_worth(item[0]))
+    return tuple(ranked[:MAX_HELD])
 
 
 def _facts(node: Node, utf8: bool) -> _Facts:
@@ -131,14 +144,14 @@ def _facts(node: Node, utf8: bool) -> _Facts:
             return _class(node, utf8)
         case AnyChar():
             return _Facts(None, 1, 4 if utf8 else 1)
-        case Assertion():
-            return _EMPTY
+        case Assertion(at=at):
+            return _EDGE if at is At.WORD else _EMPTY
         case Sequence(items=items):
             return _sequence([_facts(item, utf8) for item in items])
         case Choice(options=options):
             return _choice([_facts(option, utf8) for option in options])
         case Repeat(item=inner, low=low, high=high):
-            return _repeat(_facts(inner, utf8), low, high)
+            return _repeat(_facts(inner, utf8), low, high, _run(inner))
         case Beyond(inside=inside, consumes=consumes):
             if not consumes:
                 return _EMPTY
@@ -149,6 +162,10 @@ def _facts(node: Node, utf8: bool) -> _Facts:
 
 def _char(node: Char, utf8: bool) -> _Facts:
     text = chr(node.code)
+    if node.code in _SPACES:
+        return _Facts(_SPACE, 1, 1)
+    if node.code == 0:
+        return _Facts(None, 1, 1)
     if node.code < 128:
         if node.fold and text.isalpha():
             # U+017F and U+212A fold to s and k; whoever looks for words folds them too.
@@ -167,6 +184,8 @@ def _char(node: Char, utf8: bool) -> _Facts:
 
 def _class(node: Class, utf8: bool) -> _Facts:
     unknown = _Facts(None, 1, 4 if utf8 else 1)
+    if node.names == ("s",) and not node.negated and not node.ranges:
+        return _Facts(_SPACE, 1, 1)
     if node.negated or node.names:
         is_ascii = not utf8 or (not node.negated and set(node.names) <= {"d", "s", "w"})
         return _Facts(None, 1, 1 if is_ascii and all(h < 128 for _, h in node.ranges) else 4)
@@ -186,38 +205,26 @@ def _sequence(items: list[_Facts]) -> _Facts:
     exact: frozenset[bytes] | None = frozenset({b""})
     run: frozenset[bytes] = frozenset({b""})  # strings of the items since `run_before`
     run_before: int | None = 0
-    best: frozenset[bytes] = frozenset()
-    before: int | None = 0
+    held: list[_Held] = []
     low = 0
     top: int | None = 0
-
-    def keep(words: frozenset[bytes], at: int | None) -> None:
-        nonlocal best, before
-        if words and b"" not in words and _worth(words) > _worth(best):
-            best, before = words, at
-
     for item in items:
-        if item.exact is None:
-            exact = None
-            keep(run, run_before)
-            keep(item.best, _plus(top, item.before))
-            run = frozenset({b""})
+        joined = None if item.exact is None else _product(run, item.exact)
+        if joined is None or (joined and max(map(len, joined)) > MAX_WORD):
+            held.append((run, run_before))
+            held += [(words, _plus(top, before)) for words, before in item.held]
+            run, run_before = (item.exact or frozenset({b""})), top
         else:
-            if exact is not None:
-                exact = _product(exact, item.exact)
-            joined = _product(run, item.exact)
-            if joined is None or (joined and max(map(len, joined)) > MAX_WORD):
-                keep(run, run_before)
-                keep(item.best, _plus(top, item.before))
-                run, run_before = item.exact, top
-            else:
-                run = joined
+            run = joined
+        if exact is not None:
+            exact = None if item.exact is None else _product(exact, item.exact)
         low += item.low
         top = _plus(top, item.high)
         if item.exact is None:
             run_before = top
-    keep(run, run_before)
-    return _Facts(exact, low, top, best, before)
+    held.append((run, run_before))
+    runs = frozenset(run for item in items for run in item.runs)
+    return _Facts(exact, low, top, _best(held), runs)
 
 
 def _product(left: frozenset[bytes], right: frozenset[bytes]) -> frozenset[bytes] | None:
@@ -225,7 +232,9 @@ def _product(left: frozenset[bytes], right: frozenset[bytes]) -> frozenset[bytes
         return None
     if left and right and max(map(len, left)) + max(map(len, right)) > 4 * MAX_WORD:
         return None
-    return frozenset(first + second for first in left for second in right)
+    return frozenset(
+        (first + second).replace(b"  ", b" ") for first in left for second in right
+    )
 
 
 def _plus(left: int | None, right: int | None) -> int | None:
@@ -240,26 +249,55 @@ def _choice(options: list[_Facts]) -> _Facts:
         exact = frozenset(word for option in options for word in option.exact or ())
         if len(exact) <= MAX_SET:
             return _Facts(exact, low, high)
+    runs = frozenset(run for option in options for run in option.runs)
     words: set[bytes] = set()
     before: int | None = 0
     for option in options:
-        best, at = _best(option)
-        if not best or len(words) > MAX_SET:
-            return _Facts(None, low, high)
-        words |= best
+        held = option.all_held
+        if not held:
+            return _Facts(None, low, high, (), runs)
+        words |= held[0][0]
+        if len(words) > MAX_SET:
+            return _Facts(None, low, high, (), runs)
+        at = held[0][1]
         before = None if before is None or at is None else max(before, at)
-    if len(words) > MAX_SET:
-        return _Facts(None, low, high)
-    return _Facts(None, low, high, frozenset(words), before)
+    return _Facts(None, low, high, ((frozenset(words), before),), runs)
 
 
-def _repeat(item: _Facts, low: int, high: int | None) -> _Facts:
+def _run(node: Node) -> Run | None:
+    """Of what kind all characters are that the node can be; None where they can be of any."""
+    if isinstance(node, AnyChar):
+        return None if node.newline else Run.LINE
+    if isinstance(node, Char):
+        return Run.SPACE if node.code in _SPACES else Run.SOLID
+    if not isinstance(node, Class):
+        return None
+    spans = [code for low, high in node.ranges for code in _SPACES if low <= code <= high]
+    names = set(node.names)
+    if node.negated:
+        if "s" in names:
+            return Run.SOLID
+        return Run.LINE if 10 in spans or "v" in names else None
+    if names <= {"s"} and all(low in _SPACES and high - low < 5 for low, high in node.ranges):
+        return Run.SPACE
+    if names <= {"d", "w", "S", ":alpha:", ":alnum:", ":digit:"} and not spans:
+        return Run.SOLID
+    return Run.LINE if names <= {"d", "w", "S", "h"} and 10 not in spans else None
+
+
+def _repeat(item: _Facts, low: int, high: int | None, run: Run | None) -> _Facts:
     least = item.low * low
     most = None if high is None or item.high is None else item.high * high
+    runs = item.runs
     if item.high == 0:
         most = 0
+    elif high is None and run is not None and low <= run.value:
+        most = run.value
+        runs |= {run}
     if low == high == 1:
         return item
+    if item.exact == _SPACE and high != 0:
+        return _Facts(_SPACE if low else _SPACE | {b""}, least, most, (), runs)
     if item.exact is not None and high is not None and high <= 4:
         steps = [frozenset({b""})]
         for _ in range(high):
@@ -270,8 +308,7 @@ def _repeat(item: _Facts, low: int, high: int | None) -> _Facts:
         else:
             exact = frozenset(word for step in steps[low:] for word in step)
             if len(exact) <= MAX_SET:
-                return _Facts(exact, least, most)
+                return _Facts(exact, least, most, (), runs)
     if low == 0:
-        return _Facts(None, least, most)
-    words, before = _best(item)
-    return _Facts(None, least, most, words, before)
+        return _Facts(None, least, most, (), runs)
+    return _Facts(None, least, most, item.all_held, runs)

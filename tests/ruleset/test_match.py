@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.ruleset.emit import to_re2
-from filterd.ruleset.match import Matcher, compile_pattern, lowered
+from filterd.ruleset.match import CHUNK, Matcher, Text, compile_pattern
 from filterd.ruleset.syntax import PatternError, parse
 from tests.ruleset.patterns import patterns, texts
 
@@ -40,10 +40,6 @@ def test_characters_that_fold_into_ascii_are_found(text: str) -> None:
     assert 0 in found
 
 
-def test_lowered_keeps_other_bytes() -> None:
-    assert lowered("ÀB\u212a\u017f".encode()) == "Àbks".encode()
-
-
 def test_the_span_is_that_of_the_match() -> None:
     matcher = Matcher([compile_pattern(r"\d+ dollars")])
     text = b"x" * 9000 + b" 1200 dollars " + b"y" * 9000
@@ -68,3 +64,20 @@ def test_counting_stops_at_the_most() -> None:
 def test_patterns_that_need_too_much_memory_are_refused(source: str) -> None:
     with pytest.raises(PatternError, match="RE2"):
         compile_pattern(source)
+
+
+@pytest.mark.parametrize("gap", [" ", "\n\t", " " * 31, " " * 33, " " * 700, "\r\n" * 400])
+@pytest.mark.parametrize("at", [0, CHUNK - 20, CHUNK - 1, 3 * CHUNK - 600])
+def test_white_space_of_any_length_is_found_anywhere(gap: str, at: int) -> None:
+    matcher = Matcher([compile_pattern(r"(?i)\bsome\s+phrase\s+here\b")])
+    text = ("." * at + f" some{gap}Phrase{gap}here " + "." * 2 * CHUNK).encode()
+    assert [index for index, *_ in matcher.search([text])] == [0]
+
+
+def test_a_thousand_phrases_leave_few_candidates() -> None:
+    letters = "abcdefghij"
+    names = [a + b + c for a in letters for b in letters for c in letters]
+    matcher = Matcher([compile_pattern(rf"(?i)\bthe\s+{name}\s+offer\b") for name in names])
+    words = [f"the {a} {b} offer of" for a, b in zip(names, reversed(names), strict=True)]
+    text = " ".join([*words, "the abc  offer"]).encode()
+    assert list(matcher.candidates(Text(text))) == [names.index("abc")]
