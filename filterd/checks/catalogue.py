@@ -12,12 +12,16 @@ from filterd.checks import (
     arc,
     classifier,
     composite,
+    connection,
     correspondent,
     dkim,
     dmarc,
     greylist,
+    helo,
+    iprev,
     ratelimit,
     rule,
+    sender,
     spf,
     tarpit,
     trap,
@@ -25,7 +29,11 @@ from filterd.checks import (
 from filterd.core.check import Check
 
 ALL: tuple[Check, ...] = (
+    iprev.CHECK,
+    connection.CHECK,
+    helo.CHECK,
     spf.CHECK,
+    sender.CHECK,
     trap.CHECK,
     dkim.CHECK,
     arc.CHECK,
