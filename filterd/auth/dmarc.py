@@ -28,6 +28,8 @@ from filterd.core.lookup import Ask, Question, RRType, Status, question
 from filterd.mail.authres import AuthResult
 from filterd.mail.domain import organizational, to_alabel
 
+MAX_NAMED = 4  # identifiers named in a reason
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -172,7 +174,7 @@ def evaluate(author: str, known: Sequence[Identifier], ask: Ask) -> Evaluation:
         except TemporaryFailure as failure:
             trouble = str(failure)
     organization = "" if walked.failed else organizational_domain(walked)
-    result, reason = _result(aligned, trouble)
+    result, reason = _result(aligned, known, trouble)
     policy, exists, unknown = _policy(author, applied, ask)
     if unknown and result == "fail":
         result, reason = "temperror", f"DNS: {unknown}"
@@ -194,7 +196,9 @@ def _unknown(author: str, name: str) -> Evaluation:
     return Evaluation(author, "temperror", f"DNS: {name}")
 
 
-def _result(aligned: Sequence[Identifier], trouble: str) -> tuple[str, str]:
+def _result(
+    aligned: Sequence[Identifier], known: Sequence[Identifier], trouble: str
+) -> tuple[str, str]:
     """The result of the identifiers in alignment, and its reason."""
     states = {identifier.result for identifier in aligned}
     if "pass" in states:
@@ -205,7 +209,12 @@ def _result(aligned: Sequence[Identifier], trouble: str) -> tuple[str, str]:
         if state in states:
             which = next(i for i in aligned if i.result == state)
             return result, f"{which.method} of {which.domain} could not be evaluated"
-    return "fail", ""
+    passed = dict.fromkeys(
+        f"{one.method} {one.domain}" for one in known if one.result == "pass"
+    )
+    if not passed:
+        return "fail", "neither SPF nor DKIM passed"
+    return "fail", f"not aligned: {', '.join(list(passed)[:MAX_NAMED])}"
 
 
 def _policy(author: str, applied: Found, ask: Ask) -> tuple[Policy, bool, str]:

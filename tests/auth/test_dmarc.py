@@ -98,3 +98,23 @@ def test_which_methods_are_aligned() -> None:
     found = evaluate("example.com", [Identifier("dkim", "x.example.com")], asking(EX))
     assert found.is_aligned("dkim")
     assert not found.is_aligned("spf")
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        ([], "neither SPF nor DKIM passed"),
+        ([Identifier("spf", "b.example", "temperror")], "neither SPF nor DKIM passed"),
+        (
+            [Identifier("spf", "b.example"), Identifier("dkim", "c.example")],
+            "not aligned: spf b.example, dkim c.example",
+        ),
+        (
+            [Identifier("dkim", f"d{n}.example") for n in range(9)],
+            "not aligned: dkim d0.example, dkim d1.example, dkim d2.example, dkim d3.example",
+        ),
+    ],
+)
+def test_failure_says_what_was_missing(known: list[Identifier], reason: str) -> None:
+    found = evaluate("example.com", known, asking(EX))
+    assert (found.result, found.reason) == ("fail", reason)
