@@ -1,6 +1,6 @@
 """dkim - every DKIM signature of a message, each with its own result and reason.
 
-Owns:   evaluate, questions; the order of tests and the RFC 8601 result of each.
+Owns:   evaluate, questions, signing_domains; the order of tests and the RFC 8601 result of each.
 Asks:   one TXT a signature (announced by `questions`), nothing else.
 Not here: hashing and tag lists (auth.signature), keys and cryptography (auth.key), symbols
         (checks.dkim), making signatures (auth.seal).
@@ -230,14 +230,24 @@ def evaluate(
 
 def questions(header: Header, limits: Limits = LIMITS) -> Iterator[Question]:
     """The key questions of the signatures in that header."""
+    for domain, tags in _signing(header, limits):
+        selector = _text(tags.get("s", b"")).lower()
+        if _SELECTOR.match(selector):
+            yield key_question(selector, domain)
+
+
+def signing_domains(header: Header, limits: Limits = LIMITS) -> tuple[str, ...]:
+    """The distinct d= of the signatures in that header, whether or not they are valid."""
+    return tuple(dict.fromkeys(domain for domain, _ in _signing(header, limits)))
+
+
+def _signing(header: Header, limits: Limits) -> Iterator[tuple[str, Mapping[str, bytes]]]:
     for field in header.all("dkim-signature")[: limits.signatures]:
         tags = _tags(field, limits)
-        if isinstance(tags, SignatureError) or not {"d", "s"} <= tags.keys():
-            continue
-        domain = to_alabel(_text(tags["d"]))
-        selector = _text(tags["s"]).lower()
-        if domain and _SELECTOR.match(selector):
-            yield key_question(selector, domain)
+        if not isinstance(tags, SignatureError) and "d" in tags:
+            domain = to_alabel(_text(tags["d"]))
+            if domain:
+                yield domain, tags
 
 
 def _choose(

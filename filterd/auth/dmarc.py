@@ -75,12 +75,19 @@ def _policy_record(walked: Walk) -> Found | None:
     return next((found for found in walked.found if found.record.psd == "y"), None)
 
 
-def questions(author: str) -> Iterator[Question]:
-    """What an evaluation for that author domain asks first."""
-    for target in targets(author):
-        if len(target) <= MAX_NAME:
-            yield record_question(target)
-    if organizational(author) != author:
+def questions(author: str, others: Iterable[str] = ()) -> Iterator[Question]:
+    """What an evaluation for that author domain asks; `others` may turn out to be identifiers.
+
+    Those of the author's organization by the public suffix list are walked as well (the list is good
+    enough to ask early, and only to ask early).
+    """
+    organization = organizational(author)
+    near = [other for other in others if organizational(other) == organization]
+    for domain in (author, *near):
+        for target in targets(domain):
+            if len(target) <= MAX_NAME:
+                yield record_question(target)
+    if organization != author:
         yield question(author, RRType.A)  # np=
 
 

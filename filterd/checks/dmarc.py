@@ -1,8 +1,8 @@
 """dmarc - is the author domain's wish met, and what do we do where it is not (RFC 9989)?
 
 Owns:   symbols DMARC_*; the admin's table of dispositions; the record for aggregate reports.
-Asks:   the tree walk of each author domain, announced when the header is complete; further walks for
-        identifiers within the same organization.
+Asks:   the tree walk of each author domain and of identifiers within the same organization, announced
+        when the header is complete.
 Not here: evaluation (auth.dmarc), reading From (auth.author), reports (auth.report).
 
 RFC 9989 7.4: a receiver must not reject solely because of p=reject. What is known beside the policy is
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from pydantic import Field
 
 from filterd.auth import arc, dmarc
 from filterd.auth.author import author_domains, evaluate_message
+from filterd.auth.dkim import signing_domains
 from filterd.auth.dmarc import Evaluation
 from filterd.auth.feedback import disposition_of, seen
 from filterd.auth.record import Policy
@@ -32,6 +34,7 @@ from filterd.core.stage import Stage
 from filterd.core.stores import DmarcReportStore
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply
+from filterd.mail.domain import to_alabel
 
 Handling = Literal["reject", "quarantine", "score", "ignore"]
 
@@ -104,11 +107,13 @@ class Disposition:
 
 
 def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
-    """The tree walks of the author domains."""
+    """The tree walks of the author domains, and of what may align with them."""
     if _is_skipped(tx, settings):
         return
-    for domain in author_domains(tx.message).domains:
-        yield from dmarc.questions(domain)
+    path = to_alabel(tx.envelope.domain or tx.session.helo)
+    others = (*signing_domains(tx.message.header), *([path] if path else []))
+    found = (dmarc.questions(domain, others) for domain in author_domains(tx.message).domains)
+    yield from dict.fromkeys(chain.from_iterable(found))
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

@@ -184,6 +184,25 @@ def test_result_carries_author_policy_and_record() -> None:
     assert found.comment == "p=reject sp=none t=y"
 
 
+def test_walks_of_identifiers_are_announced_too() -> None:
+    asked: list[Question] = []
+    sign = "DKIM-Signature: v=1; d={}; s=s; a=rsa-sha256; h=from; bh=A; b=A\n"
+    header = FROM + sign.format("a.b.example.com") + sign.format("elsewhere.com")
+    known = [
+        AuthResult("dkim", "pass", properties=(Property("header", "d", domain),))
+        for domain in ("a.b.example.com", "elsewhere.com")
+    ]
+    spf = AuthResult(
+        "spf", "pass", properties=(Property("smtp", "mailfrom", "x@m.example.com"),)
+    )
+    judge(REJECT, *known, spf, header=header, mail_from="x@m.example.com", asked=asked)
+    tx = a_transaction(message=header + BODY, mail_from="x@m.example.com")
+    announced = set(dmarc.CHECK.questions(tx, dmarc.Settings()))
+    assert set(asked) <= announced
+    assert "_dmarc.b.example.com" in {question.name for question in asked}
+    assert not any("elsewhere" in question.name for question in announced)
+
+
 def test_questions_are_those_that_run_asks() -> None:
     asked: list[Question] = []
     records: dict[str, Records] = {"_dmarc.example.com": "v=DMARC1; p=none; np=reject"}
