@@ -384,9 +384,12 @@ def _no_place(name: str) -> str:
 
 
 def compile_program(
-    declared: Declarations, stages: Mapping[str, Stage]
+    declared: Declarations, stages: Mapping[str, Stage], *, examples: bool = True
 ) -> tuple[Program, list[ConfigProblem]]:
-    """The program and everything wrong with it; `stages` of the symbols that code hits."""
+    """The program and everything wrong with it; `stages` of the symbols that code hits.
+
+    Examples are tried when nothing else is wrong, unless `examples` is off.
+    """
     compiler = _Compiler(declared, dict(stages))
     for name in declared.scores:
         compiler.stages.setdefault(name, Stage.EOM)
@@ -400,7 +403,7 @@ def compile_program(
             compiler.stages[name] = looker.stage
     composites = compiler.composites({n: rule for n, rule in active.items() if rule.when})
     program = Program(compiler.lookers, composites)
-    if not compiler.problems:
+    if examples and not compiler.problems:
         compiler.problems += failing_examples(program)
     return program, compiler.problems
 
