@@ -29,23 +29,32 @@ STOP_SECONDS = 40.0
 class Service:
     """The service with given settings, dotted key to value: {"checks.greylist.enabled": False}.
 
-    Unless said otherwise it has two workers, an inet socket, DNS at `nameserver` (or a closed port:
+    Unless said otherwise it has two workers, an inet socket (else a UNIX one at `socket_path`), DNS at `nameserver` (or a closed port:
     never the machine's own resolver), and everything it writes below its own folder.
     """
 
     def __init__(
-        self, settings: Mapping[str, object] | None = None, *, nameserver: str = "127.0.0.1:9"
+        self,
+        settings: Mapping[str, object] | None = None,
+        *,
+        nameserver: str = "127.0.0.1:9",
+        socket_path: Path | None = None,
+        user: str = "",
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="filterd-service-"))
         self.folder.chmod(0o755)
         (self.port,) = free_ports(1)
+        self.socket_path = socket_path
+        self._user = user
         self.state = self.folder / "state"
         self.log_file = self.folder / "filterd.log"
         self.config_file = self.folder / "filterd.toml"
         self._settings: dict[str, object] = {
             "state_dir": str(self.state),
-            "milter.sockets": [f"inet:127.0.0.1:{self.port}"],
+            "milter.sockets": [self.postfix],
             "milter.workers": 2,
+            "milter.user": user,
+            "rules.directory": str(self.folder / "rules.d"),
             "dns.servers": [nameserver],
             **(settings or {}),
         }
@@ -54,11 +63,15 @@ class Service:
     @property
     def postfix(self) -> str:
         """The service as smtpd_milters names it."""
+        if self.socket_path is not None:
+            return f"unix:{self.socket_path}"
         return f"inet:127.0.0.1:{self.port}"
 
     @property
     def sendmail(self) -> str:
         """The service as S= of INPUT_MAIL_FILTER names it."""
+        if self.socket_path is not None:
+            return f"unix:{self.socket_path}"
         return f"inet:{self.port}@127.0.0.1"
 
     @property
@@ -75,9 +88,11 @@ class Service:
     # -- life
 
     def start(self) -> None:
-        """Start; returns when the socket takes connections."""
+        """Start; returns when the socket takes connections and both workers are there."""
         self.configure({})
         self.state.mkdir(exist_ok=True)
+        if self._user:
+            shutil.chown(self.state, self._user)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "filterd", "serve"],
@@ -170,11 +185,16 @@ class Service:
     def _answers(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise RuntimeError(f"filterd did not start:\n{self.log()}")
-        try:
-            socket.create_connection(self.address, timeout=5).close()
-        except OSError:
-            return False
-        return True
+        family = socket.AF_INET if self.socket_path is None else socket.AF_UNIX
+        with socket.socket(family) as client:
+            client.settimeout(5)
+            try:
+                client.connect(
+                    self.address if self.socket_path is None else str(self.socket_path)
+                )
+            except OSError:
+                return False
+        return len(self.workers()) >= 2  # the socket is open before anybody is born to serve it
 
 
 def _toml(value: object) -> str:

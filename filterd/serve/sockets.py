@@ -159,7 +159,9 @@ class Listeners:
         found = self._open.pop(listen)
         found.close()  # never shutdown(): libmilter would end with its sessions in flight
         if listen.path and listen not in self._managed:
-            Path(listen.path).unlink(missing_ok=True)
+            # Without root the folder may not be ours to write; the next start replaces what is left.
+            with contextlib.suppress(OSError):
+                Path(listen.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close all and remove the unix paths."""

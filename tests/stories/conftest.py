@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -61,7 +61,7 @@ def start_service() -> Iterator[StartService]:
     """`start_service({"checks.greylist.enabled": False})`: a running filterd, ended after the test."""
     with contextlib.ExitStack() as stack:
 
-        def start(settings: Mapping[str, object] | None = None, **options: str) -> Service:
+        def start(settings: Mapping[str, object] | None = None, **options: Any) -> Service:
             return stack.enter_context(Service(settings, **options))
 
         yield start
