@@ -34,6 +34,7 @@ from filterd.mail.header import Field, Header
 from filterd.mail.message import Message
 
 CLOCK_SKEW = 300  # seconds a signer's clock may be ahead of ours before x= counts as past
+SEARCHED = 8  # times the limit: how far down the author's own signature is looked for
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
 _ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
 _DIGITS = re.compile(rb"[0-9]{1,76}\Z")  # RFC 6376 3.5, l=
@@ -205,7 +206,7 @@ def evaluate(
     fields = message.header.all("dkim-signature")
     if not fields:
         return (AuthResult("dkim", "none"),)
-    parsed = [_tags(field, limits) for field in fields[: limits.header_fields]]
+    parsed = [_tags(field, limits) for field in fields[: SEARCHED * limits.signatures]]
     chosen = _choose(parsed, message, limits.signatures)
     shown = _first_parts(parsed)
     results = []
