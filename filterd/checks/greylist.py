@@ -63,10 +63,13 @@ class Settings(CheckSettings):
     suspicious: tuple[str, ...] = Field(
         default=(
             "DNSBL_*",
+            "DOMAINLIST_*",
             "HELO_*",
             "IPREV_*",
             "RDNS_*",
+            "SENDER_*",
             "SPF_FAIL",
+            "SPF_HELO_FAIL",
             "SPF_SOFTFAIL",
             "TRAP_*",
         ),
@@ -195,8 +198,7 @@ def _conclude(tx: Transaction, services: Services, settled: Hit | None) -> Itera
         return
     seconds = int(settled.detail.split()[1])
     yield Note("X-Greylist", f"delayed {seconds} seconds by filterd")
-    points = services.points(tx.evidence)
-    services.greylist.content(services.clock.now() - seconds, math.fsum(points.values()))
+    services.greylist.content(services.clock.now() - seconds, services.score(tx.evidence))
 
 
 def _waited(seconds: float) -> str:
@@ -234,7 +236,7 @@ def _is_due(tx: Transaction, settings: Settings, services: Services, domain: str
     """Whether the message, seen as a whole, is to be asked about."""
     if settings.at == "eom":
         if settings.when == "suspicious":
-            score = math.fsum(services.points(tx.evidence).values())
+            score = services.score(tx.evidence)
             return score >= settings.score
         return not _is_time_critical(tx, settings, domain)
     return (
@@ -280,6 +282,17 @@ CHECK = Check(
     run=run,
     settings=Settings,
     symbols=(DEFERRED, PASSED, KNOWN),
-    after=("allow", "correspondent", "spf", "*"),
+    # Named: what has to run before RCPT is answered. "*": at end-of-message it runs last.
+    after=(
+        "iprev",
+        "connection",
+        "helo",
+        "spf",
+        "sender",
+        "trap",
+        "allow",
+        "correspondent",
+        "*",
+    ),
     runs=frozenset({Stage.RCPT, Stage.EOM}),
 )

@@ -11,7 +11,6 @@ for a failure; all answers of one transaction together are bounded too; a good s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from pydantic import Field
@@ -33,31 +32,31 @@ class Settings(CheckSettings):
     """From which suspicion on, and how long."""
 
     start: float = Field(
-        default=3.0,
+        default=6.0,
         ge=0,
         description="Points of evidence so far from which answers are held at CONNECT and RCPT.",
     )
     seconds_per_point: float = Field(
-        default=1.5, ge=0, le=20, description="Seconds for each point above `start`."
+        default=1.0, ge=0, le=20, description="Seconds for each point above `start`."
     )
     ceiling: Duration = Field(
-        default=15.0,
+        default=5.0,
         le=25,  # Postfix waits 30 s for a command (milter_command_timeout)
         description="Longest an answer to CONNECT or RCPT is held; keep it well below the MTA's"
         " command timeout (Postfix: 30 s).",
     )
     end_start: float = Field(
-        default=12.0,
+        default=15.0,
         ge=0,
         description="Score of the whole message from which the last answer is held.",
     )
     end_ceiling: Duration = Field(
-        default=25.0,
+        default=10.0,
         le=240,  # Postfix waits 300 s at end-of-message (milter_content_timeout)
         description="Longest the last answer is held (Postfix waits 300 s for it).",
     )
     total: Duration = Field(
-        default=60.0,
+        default=20.0,
         le=280,
         description="Longest all answers of one message are held together.",
     )
@@ -86,7 +85,7 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     if tx.has_hit(settings.exempt):
         return
     at_end = tx.stage is Stage.EOM
-    points = math.fsum(services.points(tx.evidence).values())
+    points = services.score(tx.evidence)
     above = points - (settings.end_start if at_end else settings.start)
     if above <= 0 and tx.stage is not Stage.CONNECT:
         return

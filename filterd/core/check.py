@@ -14,7 +14,7 @@ from pydantic import Field
 
 from filterd.core.clock import Clock
 from filterd.core.evidence import Evidence, Hit
-from filterd.core.lookup import Ask, Question
+from filterd.core.lookup import Ask, Question, ZoneHealth
 from filterd.core.settings import Settings
 from filterd.core.stage import Stage
 
@@ -38,6 +38,10 @@ class CheckSettings(Settings):
         default="ignore",
         description="When the check fails: score without it, or defer mail that would pass.",
     )
+
+    def warnings(self) -> Iterable[str]:
+        """What an admin should know about these settings though the filter runs with them."""
+        return ()
 
 
 class RuleProgram(Protocol):
@@ -85,7 +89,12 @@ class Services:
     reports: DmarcReportStore | None = None
     rules: RuleProgram | None = None
     classifier: Classifier | None = None
-    points: Callable[[Iterable[Evidence]], Mapping[str, float]] = lambda _: {}
+    zones: ZoneHealth | None = None
+    points: Callable[[Iterable[Evidence]], Mapping[str, float]] = lambda _: {}  # "" is the sum
+
+    def score(self, evidence: Iterable[Evidence]) -> float:
+        """The points of all that evidence together."""
+        return self.points(evidence).get("", 0.0)
 
 
 def no_questions(tx: Transaction, settings: Any) -> Iterable[Question]:

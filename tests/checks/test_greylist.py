@@ -35,7 +35,7 @@ class Desk:
             ask=no_dns,
             clock=self.clock,
             greylist=self.store,
-            points=lambda _: {"CONTENT": points},
+            points=lambda _: {"CONTENT": points, "": points},
         )
 
     def rcpt(self, *seen: Evidence, after: float = 0, **facts: Any) -> list[Evidence]:

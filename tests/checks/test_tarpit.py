@@ -17,6 +17,9 @@ from filterd.store.memory import MemoryState
 from tests.support.builders import a_transaction, no_dns
 
 SPAMMY = Hit("DNSBL_LISTED")
+STERN = Settings(
+    start=3, seconds_per_point=1.5, ceiling=15, end_start=12, end_ceiling=25, total=60
+)
 
 
 def held(
@@ -32,10 +35,10 @@ def held(
         ask=no_dns,
         clock=clock or FixedClock(),
         rates=store,
-        points=lambda _: {"X": points},
+        points=lambda _: {"X": points, "": points},
     )
     tx = a_transaction(stage=stage, evidence=seen, **facts)
-    found = list(CHECK.run(tx, settings or Settings(), services))
+    found = list(CHECK.run(tx, settings or STERN, services))
     assert [e.symbol for e in found if isinstance(e, Hit)] == (
         ["TARPIT"] if found and not tx.hit("TARPIT") else []
     )
@@ -102,7 +105,7 @@ def test_one_message_is_one_mark() -> None:
 def test_no_answer_outlasts_the_mta_and_all_together_are_bounded(
     points: float, before: list[float]
 ) -> None:
-    settings = Settings()
+    settings = STERN
     earlier = [Delay(seconds, "TARPIT") for seconds in before]
     for stage in CHECK.runs:
         seconds = held(points, stage, Hit("TARPIT"), *earlier, settings=settings)

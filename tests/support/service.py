@@ -57,7 +57,7 @@ class Service:
 
 class _Worker:
     def __init__(self, scanner: Scanner) -> None:
-        self._service = MilterService(scanner, "test", DelayGate(10))
+        self._service = MilterService(scanner, "test", DelayGate(10, busy=1000))
 
     def run(self, listener: socket.socket) -> None:
         self._service.run(listener)

@@ -171,15 +171,21 @@ def _listening_sockets() -> set[int]:
 
 
 class DelayGate:
-    """At most so many sessions held at once; over it nobody is held (a tarpit must not starve mail)."""
+    """At most so many sessions held at once; over it, or on a busy machine, nobody is held.
 
-    def __init__(self, places: int, leaving: threading.Event | None = None) -> None:
+    `busy` is the load average (one minute, a core) above which holding would starve other mail.
+    """
+
+    def __init__(
+        self, places: int, leaving: threading.Event | None = None, busy: float = 2.0
+    ) -> None:
         self._places = threading.Semaphore(places)
         self._leaving = leaving or threading.Event()
+        self._busy = busy * (os.cpu_count() or 1)
 
     def __call__(self, seconds: float) -> bool:
         """Wait that long; False when there was no place or the worker is leaving."""
-        if not self._places.acquire(blocking=False):
+        if os.getloadavg()[0] > self._busy or not self._places.acquire(blocking=False):
             return False
         try:
             return not self._leaving.wait(seconds)

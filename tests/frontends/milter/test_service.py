@@ -27,7 +27,7 @@ def test_every_kind_of_socket_is_served(tmp_path: Path, kind: str) -> None:
 
 def test_the_gate_refuses_to_hold_more_than_it_has_places_for() -> None:
     leaving = threading.Event()
-    gate = DelayGate(1, leaving)
+    gate = DelayGate(1, leaving, busy=1000)
     held = threading.Thread(target=gate, args=(30,))
     held.start()
     started = time.monotonic()
@@ -39,3 +39,9 @@ def test_the_gate_refuses_to_hold_more_than_it_has_places_for() -> None:
     assert not held.is_alive()
     assert gate(30) is False
     assert time.monotonic() - started < 10
+
+
+def test_nobody_is_held_on_a_busy_machine() -> None:
+    started = time.monotonic()
+    assert DelayGate(10, busy=-1)(30) is False
+    assert time.monotonic() - started < 5
