@@ -19,6 +19,7 @@ from filterd.classify import open_classifier
 from filterd.config.settings import FilterSettings
 from filterd.core.check import Classifier, Services
 from filterd.core.clock import Clock
+from filterd.core.errors import ConfigProblem
 from filterd.core.lookup import NXDOMAIN, Answer, Question, Resolver, tempfail
 from filterd.core.stores import DmarcReportStore
 from filterd.ruleset import RuleSet
@@ -60,6 +61,7 @@ class Assembly:
     plan: Plan
     classifier: Classifier | None
     sealing: Sealing
+    problems: tuple[ConfigProblem, ...] = ()  # of what the filter can go on without
 
     @classmethod
     def of(cls, settings: FilterSettings) -> Assembly:
@@ -67,7 +69,9 @@ class Assembly:
         checks = plan(ALL, settings.check_settings)
         rules = load_rules(settings.rules)
         classifier = open_classifier(settings.classifier, settings.state_dir)
-        return cls(settings, rules, checks, classifier, Sealing.load(settings.signing))
+        problems = classifier.problems if classifier is not None else ()
+        sealing = Sealing.load(settings.signing)
+        return cls(settings, rules, checks, classifier, sealing, problems)
 
     @cached_property
     def summary(self) -> str:

@@ -54,6 +54,8 @@ def generation(loaded: Loaded) -> Generation:
     """Everything one reading of the settings asks for."""
     settings = loaded.settings
     assembly = Assembly.of(settings)
+    for problem in assembly.problems:
+        log.warning("going on without: %s", problem)
     milter = settings.milter
     jobs = [
         Job(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from deploy.demo.postfix import PrivatePostfix
 from deploy.demo.service import ROOT, Service
 from deploy.demo.sink import SmtpSink
 from tests.stories.conftest import StartPostfix, StartSendmail
+from tests.support.sendmail import sendmail_root
 from tests.support.smtp import send
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(180)]
@@ -36,7 +38,10 @@ def filterd(service: Service, *arguments: str) -> tuple[int, Any]:
             "--json",
         ],
         cwd=ROOT,
-        env=service.environment(),
+        env={
+            **service.environment(),
+            "PATH": f"{os.environ['PATH']}:{ROOT}/.state/sendmail/usr/bin",
+        },
         capture_output=True,
         text=True,
         timeout=150,
