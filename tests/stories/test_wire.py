@@ -222,7 +222,10 @@ def test_sendmail_is_wired_proved_and_undone(
     mc = next(mta.folder.glob("*.mc"))
     cf = mta.folder / "sendmail.cf"
     before = mc.read_bytes(), cf.read_bytes()
+    macros = sendmail_root() / "usr/share/sendmail/cf"
     options = [
+        "--cf-dir",
+        str(macros),
         "--mc",
         str(mc),
         "--cf",
