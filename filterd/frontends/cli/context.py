@@ -76,7 +76,9 @@ class App(Protocol):
         """The configured resolver, or one that answers from zone text; closed on leaving."""
         ...
 
-    def open_reports(self, settings: FilterSettings) -> AbstractContextManager[DmarcReportStore]:
+    def open_reports(
+        self, settings: FilterSettings
+    ) -> AbstractContextManager[DmarcReportStore]:
         """The DMARC results that wait to be reported; closed on leaving."""
         ...
 
