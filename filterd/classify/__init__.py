@@ -1,19 +1,23 @@
 """classify - what the words and the build of a message say: features, models, learning.
 
-Owns:   open_classifier. Scanning imports numpy and no scikit-learn; training is in fit, train, ship.
+Owns:   open_classifier, open_learner. Scanning imports numpy and no scikit-learn; training is in fit, train, ship.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filterd.classify.home import Home, LiveClassifier
-from filterd.classify.model import load
+from filterd.classify.model import Model, load
 from filterd.classify.settings import ClassifierSettings
 from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.core.shipped import shipped
 
-__all__ = ["open_classifier", "shipped_model"]
+if TYPE_CHECKING:
+    from filterd.classify.learner import Learner
+
+__all__ = ["open_classifier", "open_learner", "open_shipped", "shipped_model"]
 
 SHIPPED = "ham-spam"
 
@@ -21,6 +25,11 @@ SHIPPED = "ham-spam"
 def shipped_model(settings: ClassifierSettings) -> Path:
     """The folder of the shipped model."""
     return settings.model or shipped("models") / SHIPPED
+
+
+def open_shipped(settings: ClassifierSettings) -> Model:
+    """The shipped model; ConfigError when it is missing or corrupt."""
+    return load(shipped_model(settings))
 
 
 def open_classifier(settings: ClassifierSettings, state_dir: Path) -> LiveClassifier | None:
@@ -33,9 +42,26 @@ def open_classifier(settings: ClassifierSettings, state_dir: Path) -> LiveClassi
         return None
     problems: tuple[ConfigProblem, ...] = ()
     try:
-        model = load(shipped_model(settings))
+        model: Model | None = open_shipped(settings)
     except ConfigError as error:
         model, problems = None, error.problems
     classifier = LiveClassifier(settings, Home(state_dir), model)
     classifier.problems = problems + classifier.problems
     return classifier
+
+
+def open_learner(settings: ClassifierSettings, state_dir: Path) -> Learner:
+    """What writes labels; ConfigError when the folder cannot be made."""
+    from filterd.classify.learner import Learner
+    from filterd.store.labels import SqliteJournal
+
+    classifier = open_classifier(settings.model_copy(update={"enabled": True}), state_dir)
+    home = Home(state_dir)
+    try:
+        home.prepare()
+    except OSError as error:
+        where = str(error.filename or home.folder)
+        problem = ConfigProblem(where, "", f"cannot be written: {error.strerror}")
+        raise ConfigError([problem]) from error
+    model = None if classifier is None else classifier.shipped
+    return Learner(settings, home, SqliteJournal(home.journal), model)

@@ -1,7 +1,7 @@
 """classifier - the opinion on one message: local weights, and the shipped ones as far as they count.
 
 Owns:   Scoring: shipped + live -> log odds -> probability, points, tokens.
-Not here: which files are in force (classify.home).
+Not here: which files are in force (classify.home), names of features (classify.explain).
 Rules of this file: log odds = local + fade/(fade+n) * shipped, each calibrated on its own; the two sets
         of weights never mix. Points are a share of the log odds, so each token's points are its part
         of the sum, exactly; a cap shrinks all of them by one factor.
@@ -10,15 +10,14 @@ Rules of this file: log odds = local + fade/(fade+n) * shipped, each calibrated 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from filterd.classify.features import LOCAL_VIEWS, SHIPPED_VIEWS, Features
-from filterd.classify.linear import sigmoid
-from filterd.classify.live import LiveModel
+from filterd.classify.explain import Token, tokens
+from filterd.classify.features import Features
+from filterd.classify.linear import Shares, sigmoid
+from filterd.classify.local import LocalModel
 from filterd.classify.model import Model
 from filterd.classify.settings import ClassifierSettings
 from filterd.core.check import Opinion
@@ -35,21 +34,26 @@ def labels_behind(spam: int, ham: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A message's log odds, and what each feature adds to them; `constant` is nobody's."""
+
+    log_odds: float
+    constant: float
+    shares: Shares
+
+
+@dataclass(frozen=True, slots=True)
 class Scoring:
     """One shipped model and one local one, either of which may be missing."""
 
     settings: ClassifierSettings
     shipped: Model | None
-    live: LiveModel | None
+    live: LocalModel | None
 
     @property
     def is_local_empty(self) -> bool:
+        """Whether there is no local label: then two groups of features are not needed."""
         return self.live is None or not (self.live.spam or self.live.ham)
-
-    @property
-    def views(self) -> Sequence[str]:
-        """The views that a message needs."""
-        return SHIPPED_VIEWS if self.is_local_empty else LOCAL_VIEWS
 
     @property
     def is_confirmed(self) -> bool:
@@ -59,23 +63,28 @@ class Scoring:
 
     @property
     def weight_of_shipped(self) -> float:
-        """Fade / (fade + labels)."""
+        """What is left of the shipped model: fade / (fade + labels)."""
         labels = 0.0 if self.live is None else labels_behind(self.live.spam, self.live.ham)
         return self.settings.fade / (self.settings.fade + labels)
 
-    def log_odds(self, features: Features) -> float:
-        """Calibrated log odds of spam."""
-        total = 0.0
+    def judge(self, features: Features) -> Judged:
+        """Calibrated log odds of spam, feature by feature."""
+        shares = np.zeros(len(features.slots), dtype=np.float32)
+        constant = 0.0
         if self.shipped is not None:
             calibration = self.shipped.manifest.calibration
-            score = self.shipped.tables.score(features)
-            total += self.weight_of_shipped * (
-                calibration.slope * score + calibration.intercept
-            )
+            factor = self.weight_of_shipped
+            self.shipped.tables.add_shares(features, factor * calibration.slope, shares)
+            constant += factor * calibration.intercept
         live = self.live
         if live is not None and not self.is_local_empty:
-            total += live.slope * live.score(features) + live.intercept
-        return total
+            live.weights.add_shares(features, live.slope, shares)
+            constant += live.intercept
+        return Judged(float(shares.sum(dtype=np.float64)) + constant, constant, shares)
+
+    def log_odds(self, features: Features) -> float:
+        """Calibrated log odds of spam."""
+        return self.judge(features).log_odds
 
     def points(self, log_odds: float) -> float:
         """Points for log odds: proportional, bending towards the cap so that order is kept."""
@@ -87,54 +96,25 @@ class Scoring:
         return cap * math.tanh(raw / cap) if cap > 0 else 0.0
 
     def opinion(self, features: Features, top: int = TOP_TOKENS) -> Opinion:
-        """The answer, with its strongest tokens; the last ones named stand for all the others."""
-        log_odds = self.log_odds(features)
-        points = self.points(log_odds)
-        probability = sigmoid(log_odds)
-        model = self.shipped.manifest.id[:12] if self.shipped is not None else "none"
+        """The answer, with its strongest tokens; a last one stands for all the others."""
+        judged = self.judge(features)
+        points = self.points(judged.log_odds)
+        probability = sigmoid(judged.log_odds)
         labels = "no local labels"
         if self.live is not None and not self.is_local_empty:
             labels = f"{self.live.spam} spam + {self.live.ham} ham local labels"
         return Opinion(
             probability=probability,
             points=points,
-            tokens=self.tokens(features, log_odds, points, top) if top else (),
-            model=model,
+            tokens=self.tokens(features, judged, top),
+            model=self.shipped.manifest.id if self.shipped is not None else "none",
             confirmed=self.is_confirmed,
             detail=f"{probability:.4f} {labels}",
         )
 
-    def tokens(
-        self, features: Features, log_odds: float, points: float, top: int
-    ) -> tuple[tuple[str, float], ...]:
-        """The strongest features by points, then the rest as one; they sum to `points`."""
-        factor = points / log_odds if log_odds else 0.0
-        named: list[tuple[str, float]] = []
-        for kind, shares in self.shares(features).items():
-            group = features.groups[kind]
-            strongest = _strongest(shares, top)
-            named += [(group.name(i), float(shares[i]) * factor) for i in strongest]
-        named.sort(key=lambda item: (-abs(item[1]), item[0]))
-        kept = [item for item in named[:top] if item[1]]
-        rest = points - sum(share for _, share in kept)
-        return (*kept, ("all others", rest))
-
-    def shares(self, features: Features) -> dict[str, NDArray[np.float64]]:
-        """For each group what each feature adds to the log odds; intercepts are not in it."""
-        found: dict[str, NDArray[np.float64]] = {}
-        if self.shipped is not None:
-            factor = self.weight_of_shipped * self.shipped.manifest.calibration.slope
-            for kind, share in self.shipped.tables.shares(features).items():
-                found[kind] = share * factor
-        if self.live is not None and not self.is_local_empty:
-            for kind, share in self.live.shares(features).items():
-                local = share * self.live.slope
-                found[kind] = found[kind] + local if kind in found else local
-        return found
-
-
-def _strongest(shares: NDArray[np.float64], top: int) -> list[int]:
-    if len(shares) <= top:
-        return list(range(len(shares)))
-    found: list[int] = np.argpartition(np.abs(shares), len(shares) - top)[-top:].tolist()
-    return found
+    def tokens(self, features: Features, judged: Judged, top: int) -> tuple[Token, ...]:
+        """The strongest tokens in points, then the rest as one; they sum to the points."""
+        points = self.points(judged.log_odds)
+        factor = points / judged.log_odds if judged.log_odds else 0.0
+        named = [(name, share * factor) for name, share in tokens(features, judged.shares, top)]
+        return (*named, ("all others", points - math.fsum([share for _, share in named])))

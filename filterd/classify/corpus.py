@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import mmap
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.limits import LIMITS
 
 _MAILDIR = frozenset({"cur", "new", "tmp"})
-_NOT_MAIL = frozenset({"cmds", "index", "subscriptions", "maildirfolder", "dovecot-uidlist"})
+_INDEXES = (".", "dovecot.", "dovecot-", "courierimap", "courierpop3d")  # of IMAP servers
+_NOT_MAIL = frozenset({"cmds", "index", "subscriptions", "maildirfolder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,21 @@ def files(path: Path) -> Iterator[Path]:
 
 def _is_mail(path: Path) -> bool:
     name = path.name.lower()
-    return not name.startswith((".", "dovecot", "courier")) and name not in _NOT_MAIL
+    return not name.startswith(_INDEXES) and name not in _NOT_MAIL
+
+
+def sources(paths: Sequence[Path]) -> list[Path]:
+    """The collections that the paths name: a single folder of folders is as many as it has."""
+    if len(paths) != 1 or not paths[0].is_dir():
+        return list(paths)
+    entries = sorted(entry for entry in paths[0].iterdir() if not entry.name.startswith("."))
+    folders = [entry for entry in entries if entry.is_dir() and entry.name not in _MAILDIR]
+    return folders if len(folders) > 1 and len(folders) == len(entries) else list(paths)
+
+
+def tell_apart(spam: Sequence[Path], ham: Sequence[Path]) -> bool:
+    """Whether the paths say that mail came from several sources."""
+    return len(sources(spam)) > 1 or len(sources(ham)) > 1
 
 
 def split(raw: bytes | mmap.mmap) -> Iterator[bytes]:
@@ -94,11 +109,11 @@ def _next(raw: bytes | mmap.mmap, start: int) -> int:
 
 
 def messages(
-    paths: Iterable[Path], is_spam: bool, failed: Unreadable | None = None
+    paths: Sequence[Path], is_spam: bool, failed: Unreadable | None = None
 ) -> Iterator[Labelled]:
     """Every message of those paths ("-" is standard input), each with its source."""
     failed = failed or Unreadable()
-    for path in paths:
+    for path in sources(paths):
         if str(path) == "-":
             yield from _of(sys.stdin.buffer.read(), is_spam, "stdin", "stdin")
             continue

@@ -31,6 +31,8 @@ class Home:
         self.folder = state_dir / "classifier"
         self.pointer = self.folder / "current"
         self.models = self.folder / "models"
+        self.journal = self.folder / "journal.sqlite"
+        self.spool = self.folder / "spool"
 
     def current(self) -> str | None:
         """The id of the published model in force, "none" for labels alone, None before any label."""
@@ -106,4 +108,4 @@ class LiveClassifier:
         scoring = self.refresh()
         if scoring.shipped is None and scoring.is_local_empty:
             return None
-        return scoring.opinion(extract(message, scoring.views))
+        return scoring.opinion(extract(message, is_local=not scoring.is_local_empty))

@@ -1,6 +1,6 @@
 """linear - one linear score for each view: sum of the weights of what is present over sqrt(how many).
 
-Owns:   Tables: score, shares, margins and steps of online logistic regression.
+Owns:   Tables: scores, shares, and steps of online logistic regression.
 The division makes one learning rate right for a message of 200 features and one of 3,000 (study, 1a).
 """
 
@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterd.classify.features import Features
+from filterd.classify.features import VIEWS, Features
 from filterd.classify.hashing import SLOT_BITS
 
 RATE = 5.0  # of a step on a vector of unit length; flat between 2 and 10
 THICKNESS = (
     4.0  # no step for a message this far on its side: an eighth of the work, same figures
 )
+
+Shares = NDArray[np.float32]
 
 
 def sigmoid(log_odds: float) -> float:
@@ -41,32 +43,32 @@ class Tables:
 
     def scores(self, features: Features) -> list[float]:
         """The score of each view."""
-        shift = SLOT_BITS - self.bits
+        index = features.slots >> (SLOT_BITS - self.bits)
         found = []
         for row, scale, view in zip(self.weights, self.scales, self.views, strict=True):
-            size = features.size(view)
-            total = 0.0
-            for group in features.view(view):
-                total += float(row.take(group.slots >> shift).sum(dtype=np.float64))
-            found.append(scale * total / math.sqrt(size) if size else 0.0)
+            start, stop = features.run(view)
+            if start == stop:
+                found.append(0.0)
+                continue
+            total = float(row.take(index[start:stop]).sum(dtype=np.float64))
+            found.append(scale * total / math.sqrt(stop - start))
         return found
 
     def score(self, features: Features) -> float:
-        """The mean over the views."""
-        return sum(self.scores(features)) / len(self.views)
+        """The weighted mean over the views."""
+        votes = [VIEWS[view].weight for view in self.views]
+        scores = self.scores(features)
+        return sum([v * s for v, s in zip(votes, scores, strict=True)]) / sum(votes)
 
-    def shares(self, features: Features) -> dict[str, NDArray[np.float64]]:
-        """For each group, what each of its features adds to `score`; all of them sum to it."""
-        shift = SLOT_BITS - self.bits
-        found: dict[str, NDArray[np.float64]] = {}
+    def add_shares(self, features: Features, factor: float, shares: Shares) -> None:
+        """Add to `shares` what each feature adds to `factor * score`; all of them sum to it."""
+        index = features.slots >> (SLOT_BITS - self.bits)
+        votes = sum([VIEWS[view].weight for view in self.views])
         for row, scale, view in zip(self.weights, self.scales, self.views, strict=True):
-            size = features.size(view)
-            for group in features.view(view) if size else ():
-                share = row.take(group.slots >> shift).astype(np.float64)
-                share *= scale / math.sqrt(size) / len(self.views)
-                kind = group.kind
-                found[kind] = found[kind] + share if kind in found else share
-        return found
+            start, stop = features.run(view)
+            if start < stop:
+                share = factor * scale * VIEWS[view].weight / votes / math.sqrt(stop - start)
+                shares[start:stop] += row.take(index[start:stop]) * np.float32(share)
 
     def learn(
         self,
@@ -81,19 +83,21 @@ class Tables:
         steps = []
         for view, score in zip(self.views, self.scores(features), strict=True):
             signed = score if is_spam else -score
-            if signed >= thickness:
+            start, stop = features.run(view)
+            if signed >= thickness or start == stop:
                 steps.append(0.0)
                 continue
-            gap = sigmoid(-signed)
-            step = rate * weight * gap / math.sqrt(max(1, features.size(view)))
+            step = rate * weight * sigmoid(-signed) / math.sqrt(stop - start)
             steps.append(step if is_spam else -step)
         self.move(features, steps)
         return tuple(steps)
 
     def move(self, features: Features, steps: Sequence[float], sign: int = 1) -> None:
         """Add each view's step to the weights of what is present; -1 takes it back."""
-        shift = SLOT_BITS - self.bits
+        if not any(steps):
+            return
+        index = features.slots >> (SLOT_BITS - self.bits)
         for row, view, step in zip(self.weights, self.views, steps, strict=True):
             if step:
-                for group in features.view(view):
-                    row[group.slots >> shift] += np.float32(sign * step)
+                start, stop = features.run(view)
+                row[index[start:stop]] += np.float32(sign * step)

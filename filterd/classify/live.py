@@ -1,23 +1,21 @@
 """live - the local weights: one mapped file that every worker reads and a learner changes.
 
-Owns:   LiveModel (create, open, learn, forget, score, shares), the file's layout.
+Owns:   LiveModel (create, open, learn, forget), the file's layout.
 Not here: which label is true (classify.journal), which model is the current one (classify.publish).
 Rules of this file: readers take no lock (a number is written whole, a message seen between two writes
         is at worst a hair off); writers hold the file's lock. What one label changed is returned, so
         that exactly that can be taken back.
 
-Layout: 4096 bytes of facts (_FACTS), float32 weights (5 views x 2^18), uint16 counts (2 x 2^20). The
+Layout: 4096 bytes of facts (_FACTS), float32 weights (6 views x 2^18), uint16 counts (2 x 2^20). The
 file is sparse: an untouched page costs neither disk nor memory.
 """
 
 from __future__ import annotations
 
 import fcntl
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,12 @@ from numpy.typing import NDArray
 from filterd.classify.bayes import Counts
 from filterd.classify.features import LOCAL_VIEWS, VERSION, Features
 from filterd.classify.hashing import SLOT_BITS
-from filterd.classify.linear import RATE, Tables
+from filterd.classify.linear import Tables
+from filterd.classify.local import BITS, LocalWeights, Step
 from filterd.classify.model import Model
 from filterd.core.errors import ConfigError, ConfigProblem
 
 MAGIC = b"filtlive"
-BITS = 18
-BAYES_WEIGHT = 0.024  # of naive Bayes beside the mean of the views (study, 1c)
-BAYES_VIEW = "F"
 _FACTS_BYTES = 4096
 _FACTS = np.dtype(
     [
@@ -55,14 +51,6 @@ _COUNTS_BYTES = 2 * 2 << SLOT_BITS
 SIZE = _FACTS_BYTES + _WEIGHTS_BYTES + _COUNTS_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one label changed: a step for each view."""
-
-    steps: tuple[float, ...]
-    is_spam: bool
-
-
 class LiveModel:
     """The mapped file."""
 
@@ -72,13 +60,14 @@ class LiveModel:
         self._facts = facts
         weights = image[_FACTS_BYTES : _FACTS_BYTES + _WEIGHTS_BYTES].view("<f4")
         counts = image[_FACTS_BYTES + _WEIGHTS_BYTES :].view("<u2")
-        self.tables = Tables(
+        tables = Tables(
             LOCAL_VIEWS,
             weights.reshape(len(LOCAL_VIEWS), 1 << BITS),
             (1.0,) * len(LOCAL_VIEWS),
             BITS,
         )
-        self.counts = Counts(counts.reshape(2, 1 << SLOT_BITS), facts["bayes_totals"])
+        table = counts.reshape(2, 1 << SLOT_BITS)
+        self.weights = LocalWeights(tables, Counts(table, facts["bayes_totals"]))
 
     @classmethod
     def in_memory(cls) -> LiveModel:
@@ -128,10 +117,12 @@ class LiveModel:
             if view in base.manifest.views and base.manifest.bits == BITS:
                 source = base.manifest.views.index(view)
                 scale = base.manifest.scales[source]
-                self.tables.weights[index] = base.tables.weights[source] * np.float32(scale)
+                self.weights.tables.weights[index] = base.tables.weights[source] * np.float32(
+                    scale
+                )
         if base.counts is not None:
-            self.counts.table[:] = base.counts.table
-            self.counts.totals[:] = base.counts.totals
+            self.weights.counts.table[:] = base.counts.table
+            self.weights.counts.totals[:] = base.counts.totals
         facts = self._facts
         facts["base"] = base.manifest.id.encode()
         facts["position"] = base.manifest.journal_position
@@ -170,29 +161,6 @@ class LiveModel:
     def position(self, value: int) -> None:
         self._facts["position"] = value
 
-    # -- scoring ----------------------------------------------------------------------------
-
-    def score(self, features: Features) -> float:
-        """Mean of the views + a little naive Bayes, uncalibrated."""
-        return self.tables.score(features) + self._bayes(features)
-
-    def _bayes(self, features: Features) -> float:
-        size = features.size(BAYES_VIEW)
-        if not size:
-            return 0.0
-        total = 0.0
-        for group in features.view(BAYES_VIEW):
-            total += float(self.counts.shares(group.slots).sum(dtype=np.float64))
-        return BAYES_WEIGHT * total / math.sqrt(size)
-
-    def shares(self, features: Features) -> dict[str, NDArray[np.float64]]:
-        """For each group what each feature adds to `score`; all of them sum to it."""
-        found = self.tables.shares(features)
-        size = features.size(BAYES_VIEW)
-        for group in features.view(BAYES_VIEW):
-            found[group.kind] += self.counts.shares(group.slots) * (BAYES_WEIGHT / size**0.5)
-        return found
-
     # -- learning ---------------------------------------------------------------------------
 
     @contextmanager
@@ -205,19 +173,14 @@ class LiveModel:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
-    def learn(self, features: Features, is_spam: bool, rate: float = RATE) -> Step:
-        """One label; the caller holds the lock."""
-        steps = self.tables.learn(features, is_spam, rate=rate)
-        for group in features.view(BAYES_VIEW):
-            self.counts.learn(group.slots, is_spam)
+    def learn(self, features: Features, is_spam: bool) -> Step:
+        """Learn one label and count it; the caller holds the lock."""
         self._facts["spam" if is_spam else "ham"] += 1
-        return Step(steps, is_spam)
+        return self.weights.learn(features, is_spam)
 
     def forget(self, features: Features, step: Step) -> None:
         """Take back exactly what that label changed; the caller holds the lock."""
-        self.tables.move(features, step.steps, sign=-1)
-        for group in features.view(BAYES_VIEW):
-            self.counts.forget(group.slots, step.is_spam)
+        self.weights.forget(features, step)
         key = "spam" if step.is_spam else "ham"
         self._facts[key] = max(0, int(self._facts[key]) - 1)
 

@@ -12,11 +12,13 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from filterd.classify.features import SHIPPED_VIEWS, VERSION, extract
-from filterd.classify.fit import Example, fit_tables
+from filterd.classify.fit import fit_tables
 from filterd.classify.manifest import ArrayFile, Calibration, Manifest
 from filterd.classify.model import quantised, save
-from filterd.classify.spill import Spill
+from filterd.classify.spill import Example, TrainingSet
 from filterd.mail.message import Message
 
 # (archive, dates, terms) of what trains it, in this order.
@@ -48,25 +50,19 @@ def read(archive: Path) -> Iterator[tuple[bytes, bool]]:
 
 def train(corpora: Path, out: Path) -> Manifest:
     """Train, quantise and write the shipped model."""
-    examples: list[Example] = []
     trained_on: list[dict[str, str | int | float | bool]] = []
-    with Spill() as spill:
+    with TrainingSet(out.parent) as examples:
         for name, dates, terms in CORPORA:
             count = {False: 0, True: 0}
             for raw, is_spam in read(corpora / f"{name}.tar.gz"):
-                number = spill.add(extract(Message.from_bytes(raw), SHIPPED_VIEWS))
-                examples.append(Example(number, is_spam, name))
+                features = extract(Message.from_bytes(raw), is_local=False)
+                examples.add(features, Example(is_spam, 0.0, name, ""))
                 count[is_spam] += 1
-            trained_on.append(
-                {
-                    "corpus": name,
-                    "dates": dates,
-                    "terms": terms,
-                    "ham": count[False],
-                    "spam": count[True],
-                }
-            )
-        tables = fit_tables(spill, examples, SHIPPED_VIEWS, BITS)
+            facts = {"corpus": name, "dates": dates, "terms": terms}
+            trained_on.append({**facts, "ham": count[False], "spam": count[True]})
+        tables = fit_tables(examples, np.arange(len(examples)), SHIPPED_VIEWS, BITS)
+        spam = int(examples.is_spam.sum())
+        ham = len(examples) - spam
     rows, scales = quantised(tables.weights, CLIP)
     manifest = Manifest(
         format=1,
@@ -76,8 +72,8 @@ def train(corpora: Path, out: Path) -> Manifest:
         views=list(SHIPPED_VIEWS),
         scales=scales,
         weights=ArrayFile(file="weights.npy", sha256="0" * 64),
-        messages_spam=sum(example.is_spam for example in examples),
-        messages_ham=sum(not example.is_spam for example in examples),
+        messages_spam=spam,
+        messages_ham=ham,
         calibration=CALIBRATION,
         trained_on=trained_on,
     )

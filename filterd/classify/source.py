@@ -10,9 +10,12 @@ were not there: not in a token, not in the order of fields, not in a count.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from filterd.mail.header import Field
+from filterd.mail.link import Link
 from filterd.mail.message import Message
+from filterd.mail.text import decode_words
 
 # Prefixes, lower case. Verdicts, mailbox state and delivery marks: they say what another program or the
 # collecting site thought, so they must not teach (measured: with them every figure is trivially good).
@@ -42,7 +45,7 @@ AUTHORED_BYTES = 1_500
 BODY_BYTES = 3_000
 OPAQUE_BYTES = 600  # of a part that is no text
 TEXT_CHARS = 6_000
-HTML_CHARS = 64_000  # of HTML source counted
+MAX_LINKS = 300
 MAX_PARTS = 20
 
 
@@ -51,40 +54,60 @@ class Source:
     """The bounded texts of one message, and the message for its shared parsing."""
 
     message: Message
-    fields: tuple[Field, ...]  # that count, in order
-    raw_head: bytes  # fields as received, LF line ends
+    is_local: bool  # whether what is of the site is wanted too
+    fields: tuple[tuple[str, Field], ...]  # that count, in order, with their lower-case names
+    head: bytes  # fields as received, LF line ends; empty unless local
     authored: bytes  # decoded "name: value" lines of AUTHORED
     body: bytes  # decoded body, part fields in place
     text: bytes  # visible text, lower case, UTF-8
+    links: tuple[Link, ...]
+    values: dict[str, str]  # decoded AUTHORED fields that are there
+
+    def decoded(self, name: str) -> str:
+        """The topmost field of that name, encoded words decoded; "" where absent."""
+        return self.values.get(name, "")
 
 
-def counts(name: str) -> bool:
-    """Whether a field of that name may be read at all."""
-    return not name.lower().startswith(NEVER_COUNT)
-
-
-def read(message: Message) -> Source:
+def read(message: Message, *, is_local: bool = True) -> Source:
     """The texts of a message; any message gives a Source."""
-    fields: list[Field] = []
-    for field in message.header:
-        if not field.key.startswith(NEVER_COUNT):
-            fields.append(field)
-            if len(fields) == MAX_FIELDS:
-                break
+    keyed = [(_key(field.name), field) for field in message.header]
+    fields = tuple([(key, field) for key, field in keyed if key is not None][:MAX_FIELDS])
+    values = {name: _decoded(message, name) for name in AUTHORED if name in message.header}
+    authored = "".join([f"{name}: {value}\n" for name, value in values.items()])
     return Source(
         message=message,
-        fields=tuple(fields),
-        raw_head=_raw_head(fields),
-        authored=_authored(message),
+        is_local=is_local,
+        fields=fields,
+        head=_raw_head(fields) if is_local else b"",
+        authored=authored.encode("utf-8", "replace")[:AUTHORED_BYTES],
         body=_body(message),
         text=message.text[:TEXT_CHARS].lower().encode("utf-8", "replace"),
+        links=message.links[:MAX_LINKS],
+        values=values,
     )
 
 
-def _raw_head(fields: list[Field]) -> bytes:
+def _decoded(message: Message, name: str) -> str:
+    found = message.header.first(name)
+    if found is None:
+        return ""
+    raw = found.unfolded[:AUTHORED_BYTES]
+    if b"=?" not in raw and raw.isascii():
+        return raw.decode("ascii")
+    return decode_words(raw)[:AUTHORED_BYTES]
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str) -> str | None:
+    """The lower-case name of a field that counts; None for others."""
+    key = name.lower()
+    return None if key.startswith(NEVER_COUNT) else key
+
+
+def _raw_head(fields: tuple[tuple[str, Field], ...]) -> bytes:
     size = 0
-    lines = []
-    for field in fields:
+    lines: list[bytes] = []
+    for _, field in fields:
         line = b"%s:%s" % (field.name.encode("latin-1", "replace"), field.raw[:RAW_HEAD_BYTES])
         lines.append(line)
         size += len(line)
@@ -93,33 +116,24 @@ def _raw_head(fields: list[Field]) -> bytes:
     return b"\n".join(lines).replace(b"\r", b"")[:RAW_HEAD_BYTES]
 
 
-def _authored(message: Message) -> bytes:
-    lines = [
-        f"{name}: {message.decoded(name)[:AUTHORED_BYTES]}\n"
-        for name in AUTHORED
-        if name in message.header
-    ]
-    return "".join(lines).encode("utf-8", "replace")[:AUTHORED_BYTES]
-
-
 def _body(message: Message) -> bytes:
     pieces: list[bytes] = []
     size = 0
     for part in message.parts[:MAX_PARTS]:
         if part.parent is not None:
-            head = b"".join(
+            head = [
                 b"%s: %s\n" % (field.name.encode("latin-1", "replace"), field.unfolded[:400])
                 for field in part.header.fields[:10]
-            )
-            pieces.append(head + b"\n")
-            size += len(head) + 1
+            ]
+            pieces += [*head, b"\n"]
+            size += sum(map(len, head))
         if not part.is_multipart:
             if part.content_type.startswith("text/"):
                 text = part.text[:BODY_BYTES].encode("utf-8", "replace").replace(b"\r", b"")
             else:
                 text = part.raw[:OPAQUE_BYTES].replace(b"\r", b"")
-            pieces.append(text + b"\n")
-            size += len(text) + 1
+            pieces += [text, b"\n"]
+            size += len(text)
         if size >= BODY_BYTES:
             break
     return b"".join(pieces)[:BODY_BYTES]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filterd.classify.classifier import Scoring, labels_behind
-from filterd.classify.features import LOCAL_VIEWS, extract
+from filterd.classify.features import extract
 from filterd.classify.live import LiveModel
 from filterd.classify.model import load
 from filterd.classify.settings import ClassifierSettings
@@ -52,11 +52,16 @@ def test_the_tokens_sum_to_the_points(labels: int, raw: str, top: int) -> None:
 @pytest.mark.parametrize("labels", [0, 1, 200], ids=lambda n: f"{n} labels")
 def test_the_shares_of_all_features_sum_to_the_log_odds(labels: int) -> None:
     scoring = _scoring(labels)
-    features = extract(a_message(SPAM), LOCAL_VIEWS)
-    shares = math.fsum(float(part.sum()) for part in scoring.shares(features).values())
-    assert scoring.shipped is not None
-    intercept = scoring.weight_of_shipped * scoring.shipped.manifest.calibration.intercept
-    assert shares + intercept == pytest.approx(scoring.log_odds(features), rel=1e-6)
+    features = extract(a_message(SPAM))
+    judged = scoring.judge(features)
+    assert judged.shares.sum() + judged.constant == pytest.approx(judged.log_odds, abs=1e-4)
+    shipped, live = scoring.shipped, scoring.live
+    assert shipped is not None
+    assert live is not None
+    calibration = shipped.manifest.calibration
+    expected = calibration.slope * shipped.tables.score(features) + calibration.intercept
+    expected = scoring.weight_of_shipped * expected + live.weights.score(features)
+    assert judged.log_odds == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_strongest_token_comes_first() -> None:

@@ -36,6 +36,13 @@ def _flip(folder: Path) -> None:
     path.write_bytes(raw)
 
 
+def _write(raw: bytes) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / "manifest.toml").write_bytes(raw)
+
+    return write
+
+
 def _edit(old: str, new: str) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         path = folder / "manifest.toml"
@@ -66,21 +73,21 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "no weights": (lambda f: (f / "weights.npy").unlink(), "not a plain file"),
     "no manifest": (lambda f: (f / "manifest.toml").unlink(), "cannot be read"),
     "manifest is binary": (
-        lambda f: (f / "manifest.toml").write_bytes(b"\xff\xfe"),
+        _write(b"\xff\xfe"),
         "not TOML",
     ),
-    "manifest is huge": (lambda f: (f / "manifest.toml").write_bytes(b"#" * 300_000), "larger"),
+    "manifest is huge": (_write(b"#" * 300_000), "larger"),
     "other features": (_edit("feature_version = ", "feature_version = 9"), "retrain"),
-    "other views": (_edit('"B3"', '"XX"'), "unknown: XX"),
+    "other views": (_edit('"order"', '"XX"'), "unknown: XX"),
     "path in a file name": (_edit('"weights.npy"', '"../weights.npy"'), "pattern"),
     "bits": (_edit("bits = 18", "bits = 17"), "shape"),
     "unknown key": (_edit("format = 1", "format = 1\nexec = 1"), "Extra inputs"),
     "not a number": (_edit("slope = ", "slope = nan #"), "finite"),
-    "wrong type": (_replace_array(np.zeros((3, 1 << 18), dtype=np.float64)), "expected int8"),
+    "wrong type": (_replace_array(np.zeros((4, 1 << 18), dtype=np.float64)), "expected int8"),
     "objects": (_replace_array(np.array([{}, print], dtype=object)), "cannot be used"),
     "wrong shape": (_replace_array(np.zeros((3, 5), dtype=np.int8)), "shape"),
-    "infinite": (_replace_array(np.full((3, 1 << 18), np.inf, dtype=np.float32)), "finite"),
-    "big-endian": (_replace_array(np.zeros((3, 1 << 18), dtype=">f4")), "little-endian"),
+    "infinite": (_replace_array(np.full((4, 1 << 18), np.inf, dtype=np.float32)), "finite"),
+    "big-endian": (_replace_array(np.zeros((4, 1 << 18), dtype=">f4")), "little-endian"),
 }
 
 
@@ -110,7 +117,7 @@ def test_a_switched_off_classifier_is_not_loaded(tmp_path: Path) -> None:
 def test_the_shipped_model_is_small_and_mapped() -> None:
     size = sum(path.stat().st_size for path in SHIPPED.iterdir())
     assert size <= 4 << 20
-    base = load(SHIPPED).tables.weights
+    base: object = load(SHIPPED).tables.weights
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
         base = base.base
     assert isinstance(base, np.memmap)

@@ -29,7 +29,7 @@ OURS = (
 
 def _slots(message: str) -> dict[str, list[int]]:
     features = extract(a_message(message))
-    return {name: features.groups[name].slots.tolist() for name in GROUPS}
+    return {name: features.group(name).tolist() for name in GROUPS}
 
 
 @pytest.mark.parametrize("field", OURS, ids=lambda field: field.partition(":")[0])
@@ -56,8 +56,8 @@ def test_line_ends_change_no_feature() -> None:
     crlf = extract(Message.from_bytes(PLAIN.replace("\n", "\r\n").encode()))
     mbox = extract(Message.from_bytes(b"From ann Sat Nov 21 10:00:00 2026\n" + PLAIN.encode()))
     for name in GROUPS:
-        assert lf.groups[name].slots.tolist() == crlf.groups[name].slots.tolist(), name
-        assert lf.groups[name].slots.tolist() == mbox.groups[name].slots.tolist(), name
+        assert lf.group(name).tolist() == crlf.group(name).tolist(), name
+        assert lf.group(name).tolist() == mbox.group(name).tolist(), name
 
 
 def test_texts_are_bounded() -> None:
@@ -65,6 +65,6 @@ def test_texts_are_bounded() -> None:
         "".join(f"X-Field-{n}: {'v' * 200}\n" for n in range(500)) + "\n" + "word " * 50_000
     )
     source = read(big)
-    assert len(source.raw_head) <= RAW_HEAD_BYTES
+    assert len(source.head) <= RAW_HEAD_BYTES
     assert len(source.body) <= BODY_BYTES
     assert len(source.text) <= 6_000

@@ -1,0 +1,259 @@
+"""learner - labels into the journal, and from the journal into the live weights, at once.
+
+Owns:   Learner (learn, forget, unlearn, catch_up), `identity` of a message, Outcome.
+Rules of this file: the journal is the truth, the live weights follow it event by event from the
+        position they hold; one writer at a time (the lock of the live file). What a label changed is
+        taken back exactly when the label no longer holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from filterd.classify.classifier import Scoring
+from filterd.classify.features import Features, extract
+from filterd.classify.home import Home
+from filterd.classify.live import LiveModel
+from filterd.classify.local import Step
+from filterd.classify.model import Model
+from filterd.classify.settings import ClassifierSettings
+from filterd.core.labels import (
+    JournalSession,
+    JournalStore,
+    Kind,
+    LabelEvent,
+    Learned,
+    standing,
+)
+from filterd.mail.message import Message
+
+IDENTITY_FIELDS = ("from", "to", "cc", "subject", "date", "message-id")
+COPY_BYTES = 256 << 10  # of a message kept for retraining; features look at less
+CATCH_UP = 200  # events in one transaction
+ENOUGH = 2.0  # log odds (88 %) by which a message is on its labelled side after learning
+MOST_TURNS = 20  # steps for one message; a correction must hold, a wrong one must not rule
+
+
+def identity(message: Message) -> bytes:
+    """What makes two deliveries one message: author's fields and body, however they travelled."""
+    digest = hashlib.sha256()
+    for name in IDENTITY_FIELDS:
+        for field in message.header.all(name):
+            digest.update(name.encode() + b":" + b" ".join(field.unfolded.split()) + b"\n")
+    digest.update(b"\n" + message.body.replace(b"\r\n", b"\n").rstrip())
+    return digest.digest()
+
+
+class Outcome(Enum):
+    """What became of one label."""
+
+    LEARNED = "learned"
+    CHANGED = "changed"  # it had another label
+    KNOWN = "known"  # it had this label: nothing was done
+    FORGOTTEN = "forgotten"
+    UNKNOWN = "unknown"  # there was nothing to forget
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One label about one message."""
+
+    message: Message
+    kind: Kind
+    at: float
+    user: str = ""
+    origin: str = "command"
+    name: str = ""
+    source: str = ""
+
+
+class Learner:
+    """Writes labels and learns them. One instance a process; safe beside others."""
+
+    def __init__(
+        self,
+        settings: ClassifierSettings,
+        home: Home,
+        journal: JournalStore,
+        shipped: Model | None,
+    ) -> None:
+        self._settings = settings
+        self._home = home
+        self._journal = journal
+        self._shipped = shipped
+
+    def learn(self, said: Sequence[Said]) -> list[Outcome]:
+        """Journal and learn a batch; in force in every worker when it returns."""
+        prepared = [(one, identity(one.message), _copy(one.message)) for one in said]
+        outcomes: list[Outcome] = []
+
+        def work(session: JournalSession) -> None:
+            outcomes.clear()
+            for one, digest, copy in prepared:
+                outcomes.append(_record(session, one, digest, copy))
+
+        self._journal.write(work)
+        fresh = {
+            digest: one.message
+            for (one, digest, _), outcome in zip(prepared, outcomes, strict=True)
+            if outcome is not Outcome.KNOWN
+        }
+        self.catch_up(fresh)
+        return outcomes
+
+    def unlearn(self, user: str, since: float, at: float) -> int:
+        """Take back all that a user said from then on; how many messages that touches."""
+        touched = 0
+
+        def work(session: JournalSession) -> None:
+            nonlocal touched
+            touched = len(session.said_by(user, since))
+            session.append(LabelEvent(Kind.RETRACT, at, user=user, since=since))
+
+        self._journal.write(work)
+        self.catch_up()
+        return touched
+
+    def catch_up(self, known: dict[bytes, Message] | None = None) -> int:
+        """Bring the live weights to the end of the journal; how many events that took.
+
+        `known` spares reading back copies of messages that are at hand.
+        """
+        identity_in_force = self._home.prepare()
+        live = LiveModel.open(self._home.live_path(identity_in_force), writable=True)
+        turn = _Turn(
+            live,
+            identity_in_force,
+            Scoring(self._settings, self._shipped, live),
+            known or {},
+        )
+        done = 0
+        with live.locked():
+            while True:
+                count = 0
+
+                def work(session: JournalSession) -> None:
+                    nonlocal count
+                    events = session.after(live.position, CATCH_UP)
+                    count = len(events)
+                    turn.follow(session, events)
+
+                self._journal.write(work)
+                done += count
+                if count < CATCH_UP:
+                    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One catching-up of one live file."""
+
+    live: LiveModel
+    name: str
+    scoring: Scoring
+    known: dict[bytes, Message]
+
+    def follow(self, session: JournalSession, events: Sequence[LabelEvent]) -> None:
+        """Learn and forget until each message touched is as its standing label says."""
+        if not events:
+            return
+        retractions = session.retractions()
+        touched: dict[bytes, None] = {}
+        for event in events:
+            if event.kind is Kind.RETRACT:
+                touched.update(dict.fromkeys(session.said_by(event.user, event.since)))
+            else:
+                touched[event.digest] = None
+        for digest in touched:
+            self._settle(session, digest, retractions)
+        self.live.position = events[-1].position
+
+    def _settle(
+        self, session: JournalSession, digest: bytes, retractions: Sequence[LabelEvent]
+    ) -> None:
+        event = standing(session.of(digest), retractions)
+        held = session.learned(self.name, digest)
+        wanted = None if event is None else event.kind is Kind.SPAM
+        if (held.is_spam if held else None) == wanted:
+            return
+        features = self._features(session, digest)
+        if features is None:  # its copy was not kept: what cannot be read cannot be learned
+            return
+        if held is not None:
+            self.live.forget(features, Step(held.steps, held.is_spam))
+            session.set_learned(self.name, digest, None)
+        if event is not None and wanted is not None:
+            steps = learn_until_it_holds(self.live, self.scoring, features, wanted)
+            session.set_learned(self.name, digest, Learned(wanted, steps))
+        if event is None:
+            session.drop(digest)
+
+    def _features(self, session: JournalSession, digest: bytes) -> Features | None:
+        message = self.known.get(digest)
+        if message is None:
+            copy = session.copy(digest)
+            if copy is None:
+                return None
+            message = Message.from_bytes(zlib.decompress(copy))
+        return extract(message)
+
+
+def learn_until_it_holds(
+    live: LiveModel, scoring: Scoring, features: Features, is_spam: bool
+) -> tuple[float, ...]:
+    """Learn a message until the whole score is on its side; the sum of the steps taken."""
+    total = live.learn(features, is_spam).steps
+    for _ in range(MOST_TURNS - 1):
+        log_odds = scoring.log_odds(features)
+        if (log_odds if is_spam else -log_odds) >= ENOUGH:
+            break
+        more = live.weights.tables.learn(features, is_spam, thickness=float("inf"))
+        total = tuple(a + b for a, b in zip(total, more, strict=True))
+    return total
+
+
+def _record(session: JournalSession, said: Said, digest: bytes, copy: bytes) -> Outcome:
+    before = standing(session.of(digest), session.retractions())
+    if said.kind is Kind.FORGET:
+        if before is None:
+            return Outcome.UNKNOWN
+    elif before is not None and before.kind is said.kind:
+        if before.is_human or said.origin == "auto":
+            return Outcome.KNOWN
+    elif before is not None and before.is_human and said.origin == "auto":
+        return Outcome.KNOWN  # a machine never outweighs a person
+    session.append(
+        LabelEvent(
+            said.kind,
+            said.at,
+            digest,
+            user=said.user,
+            origin=said.origin,
+            name=said.name,
+            source=said.source,
+        )
+    )
+    if said.kind is Kind.FORGET:
+        return Outcome.FORGOTTEN
+    session.keep(digest, copy)
+    return Outcome.LEARNED if before is None else Outcome.CHANGED
+
+
+def _copy(message: Message) -> bytes:
+    return zlib.compress(message.raw[:COPY_BYTES], 3)
+
+
+def batches(said: Iterable[Said], size: int) -> Iterable[list[Said]]:
+    """Lists of at most `size`."""
+    batch: list[Said] = []
+    for one in said:
+        batch.append(one)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
