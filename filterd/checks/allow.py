@@ -36,7 +36,7 @@ MAX_AUTHORS = 5  # From mailboxes looked up
 
 
 class Settings(CheckSettings):
-    """Files with one network, domain or address a line; see filterd-lists(5)."""
+    """Files with one network, domain or address a line (deploy/README.md, "Lists you keep")."""
 
     allow_files: tuple[str, ...] = Field(
         default=(), description="Files of clients and senders whose mail is wanted."
