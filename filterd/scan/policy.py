@@ -1,8 +1,8 @@
 """policy - evidence and thresholds into one action; the only place where an action is chosen.
 
 Rules of this file:
-1. The most severe of what the checks propose and what the score reaches is done; between equals the
-   first reason is kept.
+1. The most severe of what the checks propose and what the score reaches is done. Between equals a
+   check's own reason and reply win over the score, and among checks the first reason is kept.
 2. A proposal to accept (an allow list with proof) caps everything at accept.
 3. A failed check decides nothing by itself: it defers only mail that would otherwise be accepted, and
    only if its `on_error` says so (Postfix's "defer if otherwise permitted").
@@ -54,6 +54,7 @@ def decide(
 ) -> Decision:
     """Choose the action; `score` None means "not by score" (an early stage, or switched off)."""
     best = Decision(Action.ACCEPT, "")
+    is_by_score = False
     if score is not None:
         for name, at in thresholds:
             if score >= at:
@@ -67,8 +68,11 @@ def decide(
         match item:
             case Proposal(action=Action.ACCEPT):
                 accepted = accepted or item
-            case Proposal() if SEVERITY[item.action] > SEVERITY[best.action]:
+            case Proposal() if SEVERITY[item.action] >= SEVERITY[best.action] + (
+                not is_by_score
+            ):
                 best = Decision(item.action, item.symbol, item.reply)
+                is_by_score = False
             case Failure(defer=True):
                 failure = failure or item
             case _:

@@ -56,6 +56,13 @@ def test_the_highest_threshold_reached_decides(score: float, action: Action) -> 
             id="first-reason-kept",
         ),
         pytest.param(
+            [proposal(Action.REJECT, symbol="DMARC"), proposal(Action.REJECT, symbol="B")],
+            20.0,
+            Action.REJECT,
+            "DMARC",
+            id="a-check-says-more-than-the-score",
+        ),
+        pytest.param(
             [proposal(Action.REJECT), proposal(Action.ACCEPT, symbol="ALLOW")],
             20.0,
             Action.ACCEPT,
