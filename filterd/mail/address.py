@@ -28,7 +28,7 @@ AMBIGUOUS = frozenset(
     {
         "several-fields", "several-addresses", "several-angles", "missing-comma", "several-at", "nul",
         "control", "source-route", "unterminated-quote", "unterminated-comment", "unterminated-angle",
-        "nested-angle", "bad-domain", "undecodable", "bracketed-domain-text", "comma-in-angle", "too-many", "too-long", "group",
+        "nested-angle", "bad-domain", "bracketed-domain-text", "comma-in-angle", "too-many", "too-long", "group",
     }
 )  # fmt: skip
 
@@ -121,7 +121,10 @@ def _of_field(value: bytes) -> AddressList:
         return parse(value.decode("utf-8"))
     except UnicodeDecodeError:
         read = parse(value.decode("latin-1"))
-        return AddressList(read.mailboxes, read.groups, read.defects | {"undecodable"})
+        defects = read.defects | {"undecodable"}
+        if any("xn--" in box.domain for box in read.mailboxes):
+            defects |= {"bad-domain"}  # which letters the bytes of the domain are, nobody knows
+        return AddressList(read.mailboxes, read.groups, defects)
 
 
 def parse(text: str) -> AddressList:
