@@ -54,7 +54,7 @@ def decide(
 ) -> Decision:
     """Choose the action; `score` None means "not by score" (an early stage, or switched off)."""
     best = Decision(Action.ACCEPT, "")
-    is_by_score = False
+    outdone = 1  # ranks by which a proposal must be more severe; the score's own rank is enough
     if score is not None:
         for name, at in thresholds:
             if score >= at:
@@ -62,17 +62,16 @@ def decide(
                 best = Decision(
                     action, f"score {score:.2f} >= {name} {at:g}", REPLIES.get(action)
                 )
+                outdone = 0
     accepted: Proposal | None = None
     failure: Failure | None = None
     for item in evidence:
         match item:
             case Proposal(action=Action.ACCEPT):
                 accepted = accepted or item
-            case Proposal() if SEVERITY[item.action] >= SEVERITY[best.action] + (
-                not is_by_score
-            ):
+            case Proposal() if SEVERITY[item.action] >= SEVERITY[best.action] + outdone:
                 best = Decision(item.action, item.symbol, item.reply)
-                is_by_score = False
+                outdone = 1
             case Failure(defer=True):
                 failure = failure or item
             case _:
