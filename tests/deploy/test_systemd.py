@@ -118,11 +118,10 @@ def test_the_service_lives_reloads_and_ends_under_the_filter(
 @pytest.mark.parametrize(
     "code",
     ["import mmap; mmap.mmap(-1, 4096, prot=7)", "import os; os.setuid(os.getuid())",
-     "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)", "import os; os.unshare(0x10000000)"],
-    ids=["write and execute", "change user", "netlink", "name space"],
+     "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)", "import os; os.chroot('/')"],
+    ids=["write and execute", "change user", "netlink", "change root"],
 )  # fmt: skip
 def test_the_filter_of_these_tests_forbids_what_the_unit_does(code: str) -> None:
-    code = code.replace("os.unshare", "__import__('ctypes').CDLL(None).unshare")
     wanted = (
         f"try: x = {code.rpartition('; ')[2]}\nexcept PermissionError: x = -1\nassert x == -1"
     )
