@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from filterd.core.evidence import Evidence, Hit
@@ -69,6 +70,12 @@ class Envelope:
 EMPTY_MESSAGE = Message(Header(()), b"")
 
 
+@lru_cache(maxsize=256)
+def _patterns(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Whole symbols, and beginnings of symbols."""
+    return frozenset(patterns), tuple(p[:-1] for p in patterns if p.endswith("*"))
+
+
 @dataclass(slots=True)
 class Transaction:
     """The one mutable object of a scan.
@@ -103,8 +110,7 @@ class Transaction:
 
     def has_hit(self, patterns: Sequence[str]) -> bool:
         """True if a symbol so far is one of these; "DNSWL_*" stands for all that begin so."""
-        exact = frozenset(patterns)
-        stems = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+        exact, stems = _patterns(tuple(patterns))
         return any(
             isinstance(e, Hit) and (e.symbol in exact or e.symbol.startswith(stems))
             for e in self.evidence
