@@ -6,6 +6,7 @@ Owns:   SCENES, SETTINGS, zone. Names and addresses are those reserved for examp
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate, make_msgid
@@ -25,10 +26,10 @@ from deploy.demo.sink import Delivery
 DELAY = 3.0  # seconds of greylisting in the demo; 90 otherwise
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*" + "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 LIST = "lists.example.org"
-BANK = "bank.example"
-SHOP = "shop.example"
-STRANGER = "stranger.example"
-BLOCKLIST = "bl.example"
+BANK = "bank.example.com"
+SHOP = "shop.example.org"
+STRANGER = "stranger.example.edu"
+BLOCKLIST = "zen.spamhaus.org"  # answered by the demo's own zone, like everything
 LISTED = "203.0.113.66"
 
 SETTINGS: Mapping[str, object] = {
@@ -128,13 +129,14 @@ def mail(
     body: str,
     *,
     author: str = f"Alice Example <alice@{LIST}>",
+    to: str = "user@example.net",
     fields: Sequence[str] = (),
 ) -> bytes:
     """A well-formed message of now."""
     lines = (
         *fields,
         f"From: {author}",
-        "To: user@example.net",
+        f"To: {to}",
         f"Subject: {subject}",
         f"Date: {formatdate(localtime=False, usegmt=False)}",
         f"Message-ID: {make_msgid(domain=author.rpartition('@')[2].rstrip('>'))}",
@@ -188,8 +190,8 @@ def zone() -> str:
         f"10.113.0.203.in-addr.arpa. PTR mail.{STRANGER}.",
         # RFC 5782 5: an address list lists 127.0.0.2 and does not list 127.0.0.1
         f"2.0.0.127.{BLOCKLIST}. A 127.0.0.2",
-        f"{reversed_listed}.{BLOCKLIST}. A 127.0.0.2",
-        f'{reversed_listed}.{BLOCKLIST}. TXT "listed for the demo"',
+        f"{reversed_listed}.{BLOCKLIST}. A 127.0.0.3",
+        f"{reversed_listed}.{BLOCKLIST}. A 127.0.0.4",
     ]
     return "\n".join(lines) + "\n"
 
@@ -263,12 +265,18 @@ def is_on_top(result: Result) -> bool:
     )
 
 
+def is_busy() -> bool:
+    """True where the tarpit holds nobody, because the machine has enough to do (checks.tarpit)."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
 LIST_HOST = Sender("198.51.100.10", f"mail.{LIST}", f"bounces@{LIST}", f"mail.{LIST}")
 SHOP_HOST = Sender("198.51.100.20", f"mail.{SHOP}", f"orders@{SHOP}", f"mail.{SHOP}")
 STRANGER_HOST = Sender(
     "203.0.113.10", f"mail.{STRANGER}", f"news@{STRANGER}", f"mail.{STRANGER}"
 )
-LISTED_HOST = Sender(LISTED, "[UNAVAILABLE]", f"win@{STRANGER}", "localhost.localdomain")
+TESTER_HOST = Sender("192.0.2.10", "[UNAVAILABLE]", f"tester@{LIST}", f"test.{LIST}")
+LISTED_HOST = Sender(LISTED, "[UNAVAILABLE]", f"win@{STRANGER}", f"mail.{STRANGER}")
 CUSTOMER = Sender(LISTED, "[UNAVAILABLE]", "user@example.net", "laptop", login="user")
 
 
@@ -297,9 +305,10 @@ SCENES: Sequence[Scene] = (
     ),
     Scene(
         "GTUBE, the test string",
-        LIST_HOST,
+        TESTER_HOST,
         lambda: signed(mail("Test", GTUBE), LIST),
         {**code("550"), **hit("GTUBE")},
+        recipients=("postmaster@example.net",),  # who is never greylisted
     ),
     Scene(
         "A bank's address, forged (its policy: p=reject)",
@@ -308,7 +317,7 @@ SCENES: Sequence[Scene] = (
             "Your account", "Please confirm your details.", author=f"Bank <service@{BANK}>"
         ),
         {**code("550"), **by("DMARC_FAIL_REJECT")},
-        recipients=("postmaster@example.net",),  # who is never greylisted
+        recipients=("postmaster@example.net",),
     ),
     Scene(
         "A stranger's first message: greylisted",
@@ -330,15 +339,28 @@ SCENES: Sequence[Scene] = (
         wait=DELAY + 0.5,
     ),
     Scene(
-        "Its host forged a bank a minute ago: tarpitted at CONNECT",
-        STRANGER_HOST,
+        "A client on a DNS list: greylisted too",
+        LISTED_HOST,
+        hello,
+        {**code("451"), **by("GREYLIST_DEFERRED"), **hit("DNSBL_SPAMHAUS_XBL", least=1.0)},
+    ),
+    Scene(
+        "The same, to an address that never waits: tarpitted, tagged",
+        LISTED_HOST,
         hello,
         {
-            **code("250"),
+            **hit("DNSBL_SPAMHAUS_XBL", least=1.0),
             **hit("TARPIT"),
-            "held for a second or more": lambda result: result.seconds >= 1.0,
+            "held for a second or more": lambda result: result.seconds >= 1.0 or is_busy(),
         },
         recipients=("postmaster@example.net",),
+    ),
+    Scene(
+        "A customer at that address, logged in: no list asked",
+        CUSTOMER,
+        lambda: mail("Lunch?", "At noon?", author="user@example.net", to="friend@example.org"),
+        {**code("250"), "profile=authenticated": lambda r: "authenticated" in r.status},
+        recipients=("friend@example.org",),
     ),
     Scene(
         "An offer, before anybody called such mail spam",

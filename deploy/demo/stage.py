@@ -191,7 +191,7 @@ def _why(result: Result) -> str:
     names = ", ".join(
         _rule(rule) for rule in (rules.items() if isinstance(rules, dict) else rules)
     )
-    by = verdict.get("by")
+    by = str(verdict.get("by") or "").replace("?", " ")  # as the log writes spaces
     head = f"{verdict['action']}" + (f" by {by}" if by else "")
     return f"{head}\n{names}\nwhy={verdict['why']}"
 
