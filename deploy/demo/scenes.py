@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from deploy.demo.sink import Delivery
 
 DELAY = 3.0  # seconds of greylisting in the demo; 90 otherwise
+HELD = 2.0  # seconds that a tarpitted message is held in all; 20 otherwise
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*" + "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 LIST = "lists.example.org"
 BANK = "bank.example.com"
@@ -37,6 +38,7 @@ SETTINGS: Mapping[str, object] = {
     "log.format": "json",
     "milter.workers": 2,
     "checks.greylist.delay": DELAY,
+    "checks.tarpit.total": HELD,
 }
 
 
