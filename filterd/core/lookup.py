@@ -1,6 +1,6 @@
 """lookup - DNS as data: a question, an answer with a status, the resolver seam.
 
-Owns:   Question, Answer, Status, RRType; the Resolver protocol.
+Owns:   Question, Answer, Status, RRType; the Resolver protocol; Listing, ZoneHealth (DNS lists, RFC 5782).
 Rules of this file: an answer is never an exception. NXDOMAIN and NODATA are facts, TEMPFAIL
         (SERVFAIL, REFUSED, timeout, garbage, deadline) is "unknown" and says why.
 """
@@ -94,3 +94,25 @@ class Resolver(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Listing(Enum):
+    """What the answer of a DNS list means; only LISTED says anything about who was asked for."""
+
+    LISTED = "listed"  # an address that the list's settings give a meaning
+    CLEAN = "clean"  # NXDOMAIN, NODATA, or 127.0.0.0/8 addresses without a meaning here
+    UNKNOWN = "unknown"  # no answer
+    REFUSED = "refused"  # the list does not serve us (127.255.255.0/24, or its own sign)
+    FOREIGN = "foreign"  # an address outside 127.0.0.0/8: the list's domain has another owner
+
+
+class ZoneHealth(Protocol):
+    """What this process knows of the zones of DNS lists. Thread-safe, never blocks."""
+
+    def is_usable(self, zone: str) -> bool:
+        """False while a zone is paused: its answers are not believed, so it is not asked."""
+        ...
+
+    def observe(self, zone: str, listing: Listing, subject: str) -> None:
+        """Take note of one answer; `subject` is the client or domain it was about."""
+        ...

@@ -37,7 +37,12 @@ def system_servers(path: Path = RESOLV_CONF) -> tuple[Server, ...]:
 def open_resolver(settings: DnsSettings) -> Cache:
     """The resolver of one process; sockets and thread come with the first question, after fork."""
     servers = tuple(parse_server(text) for text in settings.servers) or system_servers()
-    stub = Stub(servers, budget=settings.timeout, retransmit=settings.retransmit)
+    stub = Stub(
+        servers,
+        budget=settings.timeout,
+        retransmit=settings.retransmit,
+        moved=settings.moved,
+    )
     return Cache(
         stub,
         entries=settings.cache_entries,

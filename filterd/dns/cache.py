@@ -1,7 +1,7 @@
 """cache - what was answered lately, and what is being asked just now.
 
-Owns:   TTLs positive and negative (RFC 2308), their bounds, merging of equal questions in flight, the
-        hold on a domain that timed out.
+Owns:   TTLs positive and negative (RFC 2308), their bounds, merging of equal questions in flight,
+        holds: on a domain that timed out, and on request (watch.py).
 Asks:   the stub, or anything that gives flights.
 Not here: sockets (stub.py).
 Rules of this file: entries and bytes are bounded, the oldest give way; a TEMPFAIL is kept FAILURE_TTL
@@ -113,6 +113,18 @@ class Cache:
 
     def close(self) -> None:
         self._source.close()
+
+    def probe(self, question: Question, deadline: float) -> Answer:
+        """Ask now, whatever is kept or held; the answer is not kept."""
+        return self._source.submit(question).wait(deadline)
+
+    def hold(self, zone: str, seconds: float) -> None:
+        """Do not ask a zone and what is below it for so long; 0 ends a hold."""
+        with self._lock:
+            if seconds > 0:
+                self._holds[zone] = self._monotonic() + seconds
+            else:
+                self._holds.pop(zone, None)
 
     def stats(self) -> Mapping[str, int]:
         """Counters, of the stub too where it has any, and how much is kept."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from filterd.core.settings import Duration, Settings
 
 DNS_PORT = 53
+DQS_ZONES = ("zen", "sbl", "xbl", "pbl", "dbl", "zrd")
 
 
 def parse_server(text: str) -> tuple[str, int]:
@@ -81,3 +82,23 @@ class DnsSettings(Settings):
         le=300,
         description="After a timeout the domain is not asked again for this long. 0 turns it off.",
     )
+    spamhaus_dqs_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key of the Spamhaus Data Query Service. With it the questions to the Spamhaus lists"
+        " (zen, dbl, ...) go to your own names there; nothing else has to be changed. Without it they go"
+        " to the public mirrors, which serve small non-commercial sites with a resolver of their own.",
+    )
+
+    @field_validator("spamhaus_dqs_secret")
+    @classmethod
+    def _is_a_label(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value()
+        if key and not (key.isascii() and key.isalnum() and len(key) <= 63):
+            raise ValueError("a Spamhaus key is letters and digits")
+        return value
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """Zones that are asked elsewhere, by zone."""
+        key = self.spamhaus_dqs_secret.get_secret_value().lower()
+        return {f"{z}.spamhaus.org": f"{key}.{z}.dq.spamhaus.net" for z in DQS_ZONES if key}

@@ -11,6 +11,7 @@ Rules of this file: a reply counts only if server, port, id and question are tho
 Callers send from their own thread, so that a question costs one system call and no thread switch;
 the reader retransmits when a timer says so. While every server keeps silent, new questions get
 SILENT_BUDGET seconds only, so that an outage of the resolver does not hold up each mail for long.
+`moved` zones are asked elsewhere (a keyed service), without anybody above having to know the key.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from filterd.core.lookup import NXDOMAIN, Answer, Question, tempfail
 from filterd.dns import wire
@@ -157,10 +159,16 @@ class Stub:
     """Asks recursive servers; a Resolver without memory."""
 
     def __init__(
-        self, servers: Sequence[Server], *, budget: float = 4.0, retransmit: float = 1.0
+        self,
+        servers: Sequence[Server],
+        *,
+        budget: float = 4.0,
+        retransmit: float = 1.0,
+        moved: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.counters = Counters()
         self._servers = tuple(servers)
+        self._moved = tuple((f".{zone}", f".{place}") for zone, place in moved.items())
         self._budget = budget
         self._retransmit = retransmit
         self._forget()
@@ -223,8 +231,12 @@ class Stub:
         if self._silence >= SILENT_FLIGHTS:
             budget = min(budget, SILENT_BUDGET)
         flight = Flight(self, question, now + budget, done)
+        for zone, place in self._moved:
+            if question.name.endswith(zone):
+                name = question.name.removesuffix(zone) + place
+                flight.asked = Question(name, question.rrtype)
         try:
-            flight.section = wire.question_section(question)
+            flight.section = wire.question_section(flight.asked)
         except wire.WireError:
             flight.land(NXDOMAIN)  # a name that cannot be in the DNS is not in the DNS
             return flight

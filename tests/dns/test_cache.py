@@ -215,6 +215,19 @@ def test_hold_can_be_turned_off() -> None:
     assert cache.timeouts() == {"example.org": 1}
 
 
+def test_hold_on_request_stops_questions_until_it_ends() -> None:
+    source, clock = Source(), FixedClock()
+    cache = a_cache(source, clock)
+    cache.hold("bl.example.org", 60)
+    assert ask(cache, "1.2.0.192.bl.example.org").reason == "held"
+    cache.prefetch([question("2.2.0.192.bl.example.org", A)])
+    assert source.asked == []
+    assert cache.probe(question("2.0.0.127.bl.example.org", A), 0).status is Status.NXDOMAIN
+    assert source.asked == ["2.0.0.127.bl.example.org"]
+    cache.hold("bl.example.org", 0)
+    assert ask(cache, "1.2.0.192.bl.example.org").status is Status.NXDOMAIN
+
+
 def test_close_closes_the_source() -> None:
     source = Source()
     Cache(source).close()

@@ -39,3 +39,18 @@ def test_what_is_no_server_is_an_error(text: str) -> None:
         parse_server(text)
     with pytest.raises(ValidationError):
         DnsSettings(servers=(text,))
+
+
+def test_key_moves_the_spamhaus_zones_and_is_not_shown() -> None:
+    settings = DnsSettings.model_validate({"spamhaus_dqs_secret": "AbC123"})
+    assert settings.moved["zen.spamhaus.org"] == "abc123.zen.dq.spamhaus.net"
+    assert settings.moved["dbl.spamhaus.org"] == "abc123.dbl.dq.spamhaus.net"
+    assert "bC123" not in repr(settings)
+    assert DnsSettings().moved == {}
+
+
+@pytest.mark.parametrize("key", ["a.b", "a b", "ключ", "x" * 64])
+def test_what_is_no_key_is_an_error(key: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        DnsSettings.model_validate({"spamhaus_dqs_secret": key})
+    assert "letters and digits" in str(error.value)

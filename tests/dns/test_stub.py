@@ -252,3 +252,20 @@ def test_child_after_fork_has_sockets_and_a_thread_of_its_own() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert server.ports - parents
         assert ask(stub, "to.example.org").status is Status.OK
+
+
+def test_moved_zone_is_asked_elsewhere_and_nobody_above_knows() -> None:
+    zone = "*.key.zen.dq.example.net A 127.0.0.2\n*.zen.example.org A 127.0.0.9\n"
+    with Nameserver(zone) as server:
+        stub = Stub([server.address], moved={"zen.example.org": "key.zen.dq.example.net"})
+        try:
+            flight = stub.submit(question("1.2.0.192.zen.example.org", A))
+            assert flight.wait(time.monotonic() + 10).addresses == ("127.0.0.2",)
+            assert flight.question.name == "1.2.0.192.zen.example.org"
+            assert ask(stub, "notzen.example.org").status is Status.NXDOMAIN
+            assert [name for name, _, _ in server.log] == [
+                "1.2.0.192.key.zen.dq.example.net",
+                "notzen.example.org",
+            ]
+        finally:
+            stub.close()

@@ -1,12 +1,12 @@
 from collections.abc import Sequence
 
-
-
 class AuthenticationResultProperty:
     type: str
     name: str
     value: str
-    def __init__(self, type: str, name: str, value: str | None = ..., comment: str | None = ...) -> None: ...
+    def __init__(
+        self, type: str, name: str, value: str | None = ..., comment: str | None = ...
+    ) -> None: ...
 
 class AuthenticationResult:
     method: str
@@ -27,7 +27,9 @@ class AuthenticationResultsHeader:
     authserv_id: str
     results: list[AuthenticationResult]
     def __init__(
-        self, authserv_id: str | None = ..., results: Sequence[AuthenticationResult] | None = ...
+        self,
+        authserv_id: str | None = ...,
+        results: Sequence[AuthenticationResult] | None = ...,
     ) -> None: ...
     @classmethod
     def parse_value(cls, string: str) -> AuthenticationResultsHeader: ...

@@ -1,0 +1,249 @@
+"""watch - are the zones of DNS lists what they should be?
+
+Owns:   the state of each zone in this process: usable or paused, why, until when; the probes.
+Asks:   the test points of RFC 5782 5 (a name that must be listed, one that must not) at start, hourly, and at
+        once when a zone looks odd.
+Not here: what an answer means (dnslist.py).
+
+A zone is paused when it refuses us or answers with foreign addresses (15 minutes, doubling up to 4
+hours), when a probe finds that it lists everything or nothing (until a probe finds otherwise), and
+when its hit rate jumps while no other zone's does (10 minutes; a wave of spam moves them all). While
+paused its answers are not believed, and the resolver does not ask. Each pause is logged once.
+State is kept by each process: an hourly probe of each is cheaper than sharing it would be.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from filterd.core.lookup import Answer, Listing, Question
+from filterd.dns.dnslist import DnsList, judge
+
+log = logging.getLogger(__name__)
+
+REFUSAL_SECONDS = 900.0
+MAX_REFUSAL_SECONDS = 4 * 3600.0
+JUMP_SECONDS = 600.0
+BROKEN_SECONDS = 900.0  # until the next probe of a zone that failed one
+PROBE_SECONDS = 3600.0
+PROBE_DEADLINE = 5.0
+BEFORE = 60.0  # a paused zone is probed this long before its pause ends
+LEARNED = 200  # subjects before a rate means anything
+JUMP = 0.4  # how far the recent rate must lie over the usual one
+COMPANY = 0.2  # another zone that moved so far excuses it
+SLOW, FAST = 1 / 1000, 1 / 40  # weights of one subject in the usual and the recent rate
+REMEMBERED = 256  # last subjects of a zone: one client's ten connections count once
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """One zone, for status and metrics."""
+
+    zone: str
+    is_usable: bool
+    reason: str = ""
+    rate: float = 0.0  # share of subjects that were listed, of late
+    asked: int = 0
+
+
+@dataclass(slots=True)
+class _Zone:
+    dns_list: DnsList
+    paused_until: float = 0.0
+    reason: str = ""
+    refusals: int = 0  # in a row
+    usual: float = 0.0
+    recent: float = 0.0
+    count: int = 0
+    subjects: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    @property
+    def rise(self) -> float:
+        return self.recent - self.usual if self.count >= LEARNED else 0.0
+
+
+class ZoneWatch:
+    """Implements core.lookup.ZoneHealth; `probe` asks past cache and holds."""
+
+    def __init__(
+        self,
+        lists: Iterable[DnsList],
+        probe: Callable[[Question, float], Answer],
+        *,
+        hold: Callable[[str, float], None] = lambda _zone, _seconds: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._zones = {each.zone: _Zone(each) for each in lists if each.is_asked}
+        self._probe = probe
+        self._hold = hold
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    # -- ZoneHealth ---------------------------------------------------------------------------
+
+    def is_usable(self, zone: str) -> bool:
+        known = self._zones.get(zone)
+        return known is None or known.paused_until <= self._monotonic()
+
+    def observe(self, zone: str, listing: Listing, subject: str) -> None:
+        known = self._zones.get(zone)
+        if known is None or listing is Listing.UNKNOWN:
+            return
+        with self._lock:
+            match listing:
+                case Listing.REFUSED | Listing.FOREIGN:
+                    self._refused(known, listing)
+                case Listing.LISTED | Listing.CLEAN:
+                    self._count(known, listing is Listing.LISTED, subject)
+
+    def states(self) -> tuple[ZoneState, ...]:
+        """What is known of each zone."""
+        now = self._monotonic()
+        with self._lock:
+            return tuple(
+                ZoneState(
+                    zone,
+                    known.paused_until <= now,
+                    known.reason if known.paused_until > now else "",
+                    round(known.recent, 3),
+                    known.count,
+                )
+                for zone, known in self._zones.items()
+            )
+
+    # -- probes -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Probe all zones now and every hour, in a thread of its own; call it after fork."""
+        if self._thread is None and self._zones:
+            self._thread = threading.Thread(target=self._run, name="dnslists", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(PROBE_DEADLINE + 1)
+
+    def _run(self) -> None:
+        while not self._closed:
+            self.probe_all()
+            now = self._monotonic()
+            with self._lock:
+                ends = [
+                    z.paused_until - now for z in self._zones.values() if z.paused_until > now
+                ]
+            self._wanted.wait(max(1.0, min([PROBE_SECONDS, *(end - BEFORE for end in ends)])))
+            self._wanted.clear()
+
+    def probe_all(self) -> None:
+        """Ask the test points of every zone and draw the conclusions."""
+        for known in self._zones.values():
+            if self._closed:
+                return
+            self._probe_zone(known)
+
+    def _probe_zone(self, known: _Zone) -> None:
+        dns_list = known.dns_list
+        clean = self._listing(dns_list, dns_list.test_clean)
+        listed = self._listing(dns_list, dns_list.test_listed)
+        with self._lock:
+            if Listing.REFUSED in {clean, listed}:
+                self._refused(known, Listing.REFUSED)
+            elif Listing.FOREIGN in {clean, listed}:
+                self._refused(known, Listing.FOREIGN)
+            elif clean is Listing.LISTED:
+                self._pause(
+                    known, BROKEN_SECONDS, "lists its test point that must not be listed"
+                )
+            elif listed is Listing.CLEAN:
+                self._pause(known, BROKEN_SECONDS, "does not list its test point: it is empty")
+            elif Listing.UNKNOWN not in {clean, listed} and known.reason in _PROBED:
+                self._resume(known)
+
+    def _listing(self, dns_list: DnsList, name: str) -> Listing | None:
+        """What a test point came to; None where there is none."""
+        if not name:
+            return None
+        answer = self._probe(dns_list.question(name), time.monotonic() + PROBE_DEADLINE)
+        listing = judge(dns_list, answer).listing
+        if listing is Listing.CLEAN and answer.addresses:
+            return Listing.LISTED  # by an address without a meaning here
+        return listing
+
+    # -- states; the lock is held -------------------------------------------------------------
+
+    def _refused(self, known: _Zone, listing: Listing) -> None:
+        now = self._monotonic()
+        if known.paused_until > now and known.reason in _REFUSALS.values():
+            return
+        seconds = min(REFUSAL_SECONDS * 2**known.refusals, MAX_REFUSAL_SECONDS)
+        known.refusals = min(known.refusals + 1, 10)
+        self._pause(known, seconds, _REFUSALS[listing])
+
+    def _count(self, known: _Zone, is_listed: bool, subject: str) -> None:
+        known.refusals = 0
+        if subject in known.subjects:
+            known.subjects.move_to_end(subject)
+            return
+        known.subjects[subject] = None
+        if len(known.subjects) > REMEMBERED:
+            known.subjects.popitem(last=False)
+        known.count += 1
+        value = 1.0 if is_listed else 0.0
+        # A mean at first, then a decaying one: early subjects must not weigh for ever.
+        known.usual += (value - known.usual) * max(SLOW, 1 / known.count)
+        known.recent += (value - known.recent) * max(FAST, 1 / known.count)
+        if known.rise > JUMP and not self._has_company(known):
+            self._pause(
+                known,
+                JUMP_SECONDS,
+                f"lists far more than it used to, {known.recent:.0%} of all",
+            )
+            known.usual = known.recent  # if it lasts, it is the usual rate
+            self._wanted.set()
+
+    def _has_company(self, known: _Zone) -> bool:
+        return any(
+            other is not known and other.rise > COMPANY for other in self._zones.values()
+        )
+
+    def _pause(self, known: _Zone, seconds: float, reason: str) -> None:
+        now = self._monotonic()
+        if known.paused_until <= now and known.reason != reason:
+            log.warning(
+                "dns list %s paused for %d minutes: it %s",
+                known.dns_list.zone,
+                seconds // 60,
+                reason,
+            )
+        known.paused_until = max(known.paused_until, now + seconds)
+        known.reason = reason
+        self._hold(known.dns_list.zone, known.paused_until - now)
+
+    def _resume(self, known: _Zone) -> None:
+        log.warning("dns list %s is used again", known.dns_list.zone)
+        known.paused_until = 0.0
+        known.reason = ""
+        self._hold(known.dns_list.zone, 0.0)
+
+
+_REFUSALS = {
+    Listing.REFUSED: "refuses to answer us (public resolver, too many questions, or a wrong key)",
+    Listing.FOREIGN: "answers with addresses outside 127.0.0.0/8: its domain has changed hands",
+}
+_PROBED = frozenset(
+    {
+        "lists its test point that must not be listed",
+        "does not list its test point: it is empty",
+        *_REFUSALS.values(),
+    }
+)
