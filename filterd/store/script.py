@@ -72,7 +72,7 @@ local function write(passed, expires)
   for index = 3, #KEYS do put(KEYS[index], value, expires) end
 end
 
-if not through and now - first < delay then
+if not through and (there == 0 or now - first < delay) then
   write(0, first + window)
   if there > 0 then return {'early', text(first), attempts, passes} end
   count(first, 'deferred')

@@ -156,27 +156,6 @@ def test_old_blocks_go_by_number_and_by_age(archive: Archive) -> None:
     assert len(archive.fresh()) == 5
 
 
-@pytest.mark.redis
-def test_a_block_whose_sealer_died_is_sealed_by_a_sweep(
-    servers: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = StoreSettings(
-        kind="redis", prefix=f"h{next(numbers)}", timeout=2.0, **servers("redis")
-    )
-    dying, living = RedisArchive(settings), RedisArchive(settings)
-    monkeypatch.setattr(dying, "_seal", lambda _block: None)
-    recorder = Recorder(living)
-    dying.append([recorder._row(a_record(n)) for n in range(BLOCK + 10)])
-    assert len(living.fresh()) == BLOCK + 10
-    assert recorder.find("W0000003") is not None
-    living.tidy()
-    assert len(living.fresh()) == 10
-    assert [b.block for b in living.blocks()] == [0]
-    assert recorder.find("W0000003") is not None
-    living.close()
-    dying.close()
-
-
 def test_two_writers_share_one_archive(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     first, second = Recorder(SqliteArchive(path)), Recorder(SqliteArchive(path))
