@@ -286,6 +286,7 @@ CHECK = Check(
     after=(
         "iprev",
         "connection",
+        "dnsbl",
         "helo",
         "spf",
         "sender",
