@@ -19,7 +19,6 @@ from filterd.mail.link import find
 from filterd.mail.message import Message
 
 _LIST_ID = re.compile(r"<[^<>\s]{1,200}\.[^<>\s]{1,200}>")
-_QUOTED = re.compile(r"^[ \t]{0,3}>", re.MULTILINE)
 _BULK = frozenset({"bulk", "list", "junk"})
 
 
@@ -61,7 +60,7 @@ def _reply(message: Message) -> Iterator[Hit]:
     header = message.header
     if "in-reply-to" not in header and "references" not in header:
         return
-    quoted = len(_QUOTED.findall(message.text[:20_000]))
+    quoted = message.text.count("\n>")
     if quoted >= 3:
         yield Hit("REPLY_QUOTES", f"{quoted} lines")
     box = next((one for one in message.author.mailboxes if one.domain), None)

@@ -26,6 +26,7 @@ ONCE = (
     "date", "from", "sender", "reply-to", "to", "cc", "message-id", "in-reply-to", "references",
     "subject", "mime-version", "content-type", "content-transfer-encoding",
 )  # fmt: skip
+SHOWN = frozenset({"from", "to", "subject", "reply-to"})
 
 _MESSAGE_ID = re.compile(r"\s*<[^<>\s@]{1,500}@[^<>\s@]{1,255}>\s*\Z")
 _ZONE = re.compile(r"([+-])(\d{2})(\d{2})\b")
@@ -133,16 +134,18 @@ def _subject(message: Message) -> Iterator[Hit]:
 
 def _bytes(message: Message) -> Iterator[Hit]:
     """8-bit bytes where encoded words belong, NUL, limits reached."""
-    raw8 = [field.name for field in message.header if not field.raw.isascii()]
+    raw8 = []
+    has_nul = False
+    for field in message.header:
+        raw = field.raw
+        has_nul = has_nul or b"\0" in raw
+        if not raw.isascii():
+            raw8.append(field.name)
     if raw8:
         names = {name.lower() for name in raw8}
-        symbol = (
-            "FIELD_8BIT"
-            if names & {"from", "to", "subject", "reply-to"}
-            else "FIELD_8BIT_OTHER"
-        )
+        symbol = "FIELD_8BIT" if names & SHOWN else "FIELD_8BIT_OTHER"
         yield Hit(symbol, ", ".join(raw8[:5]))
-    if any(b"\0" in field.raw for field in message.header):
+    if has_nul:
         yield Hit("FIELD_NUL")
     if message.header.skipped:
         yield Hit("FIELD_TOO_MANY", f"{message.header.skipped} more")

@@ -20,7 +20,7 @@ from filterd.mail.html import HtmlDocument
 from filterd.mail.message import Message
 
 _SPLIT_WORD = re.compile(
-    r"[A-Za-z]<(?:!--[^<>]{0,100}+|/?[a-z]{3,20}\d{0,5}[^<>]{0,40}+)>[A-Za-z]"
+    r"<(?<=[A-Za-z]<)(?:!--[^<>]{0,100}+|/?[a-z]{3,20}\d{0,5}[^<>]{0,40}+)>(?=[A-Za-z])"
 )
 _INVENTED = re.compile(r"</?([a-z]{5,20})[ >/]", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--([^<>]{20,2000}+)>")
@@ -115,6 +115,9 @@ _KNOWN_TAGS = frozenset(
 )
 
 
+SAMPLE = 30_000  # characters of the source that are searched
+
+
 class Settings(CheckSettings):
     """Whether HTML is looked at."""
 
@@ -182,7 +185,7 @@ def _pictures(message: Message, counts: Counter[str]) -> Iterator[Hit]:
 
 def _source(documents: tuple[HtmlDocument, ...]) -> Iterator[Hit]:
     for document in documents:
-        source = document.source[:60_000]
+        source = document.source[:SAMPLE]
         split = sum(1 for _ in zip(range(20), _SPLIT_WORD.finditer(source), strict=False))
         if split >= 4:
             yield Hit("HTML_SPLIT_WORDS", f"{split} times")
@@ -192,7 +195,7 @@ def _source(documents: tuple[HtmlDocument, ...]) -> Iterator[Hit]:
         prose = sum(1 for text in _COMMENT.findall(source) if text.count(" ") >= 6)
         if prose >= 2:
             yield Hit("HTML_COMMENT_TEXT", f"{prose} comments")
-        numeric = len(_NUMERIC.findall(source))
+        numeric = len(_NUMERIC.findall(source)) if source.count("&#") >= 40 else 0
         if numeric >= 40 and numeric * 5 > len(document.visible):
             yield Hit("HTML_ENTITIES", f"{numeric} of {len(document.visible)}")
 

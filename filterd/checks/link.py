@@ -44,6 +44,8 @@ _ZERO_WIDTH = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u180e]")
 _IN_WORD = re.compile("[A-Za-z][\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f]+[A-Za-z]")
 _REVERSED = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MIXED = re.compile("[A-Za-z][\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][A-Za-z]")
+_GREEK_CYRILLIC = re.compile("[\u0370-\u03ff\u0400-\u052f]")
+_ASCII = bytes(range(128))
 _BOLD_LETTERS = re.compile("[\U0001d400-\U0001d7ff]{3}")
 
 
@@ -67,17 +69,20 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
 
 def _contact(message: Message, links: tuple[Link, ...]) -> Iterator[Hit]:
     """A freemail address to write to that is neither the author's nor anybody's in the header."""
+    if "in-reply-to" in message.header or "references" in message.header:
+        return
+    freemail = words("freemail")
+    found = [link for link in links if link.scheme == "mailto" and link.site in freemail]
+    if not found:
+        return
     known = {
         box.address.lower()
         for name in ("from", "to", "cc", "sender")
         for box in message.addresses(name).mailboxes
     }
-    freemail = words("freemail")
-    for link in links:
-        if link.scheme == "mailto" and link.site in freemail and link.path.lower() not in known:
-            quoted = "in-reply-to" in message.header or "references" in message.header
-            if not quoted:
-                yield Hit("TEXT_FREEMAIL_CONTACT", link.path[:100])
+    for link in found:
+        if link.path.lower() not in known:
+            yield Hit("TEXT_FREEMAIL_CONTACT", link.path[:100])
             return
 
 
@@ -184,15 +189,19 @@ def _letters(message: Message) -> Iterator[Hit]:
     if text.isascii() and message.subject.isascii():
         return
     both = f"{message.subject}\n{message.decoded('from')}\n{text}"
-    inside = len(_IN_WORD.findall(both))
-    if inside >= 3:
-        yield Hit("TEXT_ZERO_WIDTH", f"{inside} words")
-    if _REVERSED.search(both) is not None:
+    # Most text is ASCII: what is left without it tells which patterns are worth trying.
+    rest = both.encode("utf-8", "replace").translate(None, _ASCII).decode("utf-8", "ignore")
+    if _ZERO_WIDTH.search(rest) is not None:
+        inside = len(_IN_WORD.findall(both))
+        if inside >= 3:
+            yield Hit("TEXT_ZERO_WIDTH", f"{inside} words")
+    if _REVERSED.search(rest) is not None:
         yield Hit("TEXT_REVERSED")
-    mixed = len(_MIXED.findall(both))
-    if mixed >= 3:
-        yield Hit("TEXT_MIXED_SCRIPT", f"{mixed} places")
-    if _BOLD_LETTERS.search(both) is not None:
+    if _GREEK_CYRILLIC.search(rest) is not None:
+        mixed = len(_MIXED.findall(both))
+        if mixed >= 3:
+            yield Hit("TEXT_MIXED_SCRIPT", f"{mixed} places")
+    if _BOLD_LETTERS.search(rest) is not None:
         yield Hit("TEXT_FANCY_LETTERS")
 
 

@@ -5,7 +5,7 @@ Asks:   nothing.
 Not here: header sanity (checks.field).
 
 What Outlook Express and Outlook write is known to the byte: the Message-ID holds the FILETIME of the
-writing, X-MimeOLE is always there, HTML never comes alone. Ratware copies some of it. The last Outlook
+writing (in UTC; copies often have local time), X-MimeOLE is always there, HTML never comes alone. Ratware copies some of it. The last Outlook
 Express is of 2006: mail of 2015 and later that claims it comes from a tool.
 """
 
@@ -142,6 +142,13 @@ def _seconds(high: str, low: str) -> float:
 
 def _tools(message: Message, mailer: str) -> Iterator[Hit]:
     header = message.header
+    message_id = header.value("message-id")[:300]
+    if _SHORT_ID.match(message_id) is not None:
+        yield Hit("MAILER_SHORT_ID", message_id)
+    if _LOCAL_ID.match(message_id) is not None:
+        yield Hit("MAILER_LOCAL_ID", message_id)
+    if mailer.startswith("The Bat!") and _BAT_ID.match(message_id) is None:
+        yield Hit("MAILER_BAT_ID", message_id)
     if (
         "x-php-script" in header
         or "x-php-originating-script" in header

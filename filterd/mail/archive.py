@@ -167,6 +167,9 @@ class _Reader:
             1 << 20, len(data) * self.limits.archive_ratio
         ):
             self.defects.add("bomb")
+        if not content:
+            self.defects.add("broken")
+            return
         self.room -= len(content)
         if content[257:262] == b"ustar":
             self._tar(content, depth)

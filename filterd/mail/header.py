@@ -34,7 +34,10 @@ class Field:
     @property
     def unfolded(self) -> bytes:
         """The value on one line, outer white space removed (RFC 5322 2.2.3)."""
-        return _FOLD.sub(b"", self.raw).strip(b" \t\r\n")
+        raw = self.raw
+        if b"\n" in raw or b"\r" in raw:
+            raw = _FOLD.sub(b"", raw)
+        return raw.strip(b" \t\r\n")
 
     @property
     def value(self) -> str:
