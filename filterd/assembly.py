@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from filterd.auth.seal import Sealing
+from filterd.checks import dnsbl, domainlist
 from filterd.checks.catalogue import ALL
 from filterd.classify import open_classifier
 from filterd.config.settings import FilterSettings
 from filterd.core.check import Classifier, Services
 from filterd.core.clock import Clock
 from filterd.core.errors import ConfigProblem
-from filterd.core.lookup import NXDOMAIN, Answer, Question, Resolver, tempfail
+from filterd.core.lookup import NXDOMAIN, Answer, Question, Resolver, ZoneHealth, tempfail
 from filterd.core.stores import DmarcReportStore
+from filterd.dns.dnslist import DnsList
 from filterd.mail import domain
 from filterd.ruleset import RuleSet
 from filterd.ruleset import load as load_rules
@@ -79,6 +81,17 @@ class Assembly:
     def summary(self) -> str:
         return f"{len(self.plan.checks)} checks, {self.rules.summary}"
 
+    def dns_lists(self) -> tuple[DnsList, ...]:
+        """The DNS lists that the enabled checks ask."""
+        return tuple(
+            each
+            for check in self.plan.checks
+            if isinstance(
+                settings := self.plan.settings[check.name], dnsbl.Settings | domainlist.Settings
+            )
+            for each in settings.asked
+        )
+
     def scanner(
         self,
         *,
@@ -86,6 +99,7 @@ class Assembly:
         stores: Stores | None,
         clock: Clock,
         reports: DmarcReportStore | None = None,
+        zones: ZoneHealth | None = None,
         observe: Observer = ignore,
         new_id: Callable[[], str] = new_why_id,
     ) -> Scanner:
@@ -102,6 +116,7 @@ class Assembly:
             reports=reports,
             rules=self.rules,
             classifier=self.classifier,
+            zones=zones,
             points=table.points,
         )
         return Scanner(

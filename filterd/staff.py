@@ -21,6 +21,7 @@ from filterd.core.labels import Kind
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Verdict
 from filterd.dns import open_resolver
+from filterd.dns.watch import ZoneWatch
 from filterd.frontends.milter.service import DelayGate, MilterService
 from filterd.observe.log import MessageLog
 from filterd.observe.metrics import Meter
@@ -45,6 +46,10 @@ class Desk:
         settings = assembly.settings
         clock = SystemClock()
         self.resolver = open_resolver(settings.dns)
+        self.zones = ZoneWatch(
+            assembly.dns_lists(), self.resolver.probe, hold=self.resolver.hold
+        )
+        self.zones.start()
         self.stores = open_stores(settings.store, settings.state_dir, settings.history)
         wants_reports = settings.dmarc_reports.enabled
         self._reports = open_reports(settings.state_dir) if wants_reports else None
@@ -71,6 +76,7 @@ class Desk:
             stores=self.stores,
             clock=clock,
             reports=self._reports,
+            zones=self.zones,
             observe=self._observe,
         )
 
@@ -85,6 +91,7 @@ class Desk:
         """Flush and release."""
         if self.meter is not None:
             self.meter.close()
+        self.zones.close()
         self.resolver.close()
         self.stores.close()
         if self._reports is not None:

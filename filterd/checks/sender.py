@@ -21,6 +21,7 @@ from filterd.mail.domain import to_alabel
 
 INVALID = "SENDER_INVALID"
 UNRESOLVABLE = "SENDER_UNRESOLVABLE"
+NO_HOST = "SENDER_NO_HOST"
 NULL_MX = "SENDER_NULL_MX"
 MX_UNRESOLVABLE = "SENDER_MX_UNRESOLVABLE"
 MX_NOWHERE = "SENDER_MX_NOWHERE"
@@ -81,7 +82,7 @@ def _judge(domain: str, services: Services) -> str | None:
     addresses, is_sure = _addresses(domain, services)
     if addresses:
         return NO_MX if any(_is_public(address) for address in addresses) else MX_NOWHERE
-    return UNRESOLVABLE if is_sure else None
+    return NO_HOST if is_sure else None
 
 
 def _judge_exchanges(names: list[str], services: Services) -> str | None:
@@ -117,7 +118,7 @@ CHECK = Check(
     name="sender",
     stage=Stage.MAIL,
     settings=Settings,
-    symbols=(INVALID, UNRESOLVABLE, NULL_MX, MX_UNRESOLVABLE, MX_NOWHERE, NO_MX),
+    symbols=(INVALID, UNRESOLVABLE, NO_HOST, NULL_MX, MX_UNRESOLVABLE, MX_NOWHERE, NO_MX),
     questions=questions,
     run=run,
 )

@@ -150,7 +150,7 @@ class DnsList(Settings):
     def warning(self, name: str) -> str:
         """Why it is not asked although enabled; "" if it is."""
         died = reason(self.zone) if self.enabled else ""
-        return f"{name}: {self.zone} is not asked: {died}" if died else ""
+        return f"lists.{name}: {self.zone} is not asked: {died}" if died else ""
 
     def question(self, name: str) -> Question:
         """The question about a name below the zone."""

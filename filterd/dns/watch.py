@@ -128,10 +128,9 @@ class ZoneWatch:
             self._thread.start()
 
     def close(self) -> None:
+        """Begin no further probe; one under way ends with the resolver."""
         self._closed = True
         self._wanted.set()
-        if self._thread is not None:
-            self._thread.join(PROBE_DEADLINE + 1)
 
     def _run(self) -> None:
         while not self._closed:

@@ -14,7 +14,7 @@ SENDERS = {
     "address only": (f"{D} A 192.0.2.1", ["SENDER_NO_MX"]),
     "IPv6 address only": (f"{D} AAAA 2001:db8::1", ["SENDER_NO_MX"]),
     "no such domain": ("", ["SENDER_UNRESOLVABLE"]),
-    "neither exchange nor address": (f"{D} TXT x", ["SENDER_UNRESOLVABLE"]),
+    "neither exchange nor address": (f"{D} TXT x", ["SENDER_NO_HOST"]),
     "null MX": (f"{D} MX 0 .", ["SENDER_NULL_MX"]),
     "null MX beside another": (f"{D} MX 0 .\n{D} MX 10 mx.{D}\nmx.{D} A 192.0.2.1", []),
     "exchange without address": (f"{D} MX 10 gone.{D}", ["SENDER_MX_UNRESOLVABLE"]),

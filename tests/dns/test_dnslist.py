@@ -130,7 +130,7 @@ def test_dead_list_is_never_asked_and_says_why() -> None:
     dead = DnsList(zone="relays.ordb.org")
     assert not dead.is_asked
     assert dead.warning("old").startswith(
-        "old: relays.ordb.org is not asked: ORDB ended in 2006"
+        "lists.old: relays.ordb.org is not asked: ORDB ended in 2006"
     )
     assert DnsList(zone="relays.ordb.org", enabled=False).warning("old") == ""
     assert a_list().warning("one") == ""

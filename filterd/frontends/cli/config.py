@@ -37,9 +37,24 @@ def check(context: Context, as_json: bool) -> int:
     with context.app.build_scanner(loaded.settings, no_dns=True, state="none") as scanner:
         running = [c.name for c in scanner.profiles["default"].plan.checks]
     files = [str(file) for file in loaded.files]
+    warnings = [
+        f"checks.{name}.{text}"
+        for name, settings in loaded.settings.check_settings.items()
+        for text in settings.warnings()
+    ]
     if as_json:
-        print_json({"ok": True, "problems": [], "files": files, "checks": running})
+        print_json(
+            {
+                "ok": True,
+                "problems": [],
+                "warnings": warnings,
+                "files": files,
+                "checks": running,
+            }
+        )
     else:
+        for text in warnings:
+            click.echo(f"warning: {text}")
         click.echo(
             f"in order: {', '.join(files) or 'built-in defaults'}; {len(running)} checks on"
         )

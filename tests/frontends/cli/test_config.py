@@ -46,6 +46,18 @@ def test_check_says_what_was_read(main_file: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == f"in order: {main_file}; 1 checks on\n"
 
 
+def test_check_names_dead_lists_and_starts_all_the_same(
+    main_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main_file.write_text('[checks.dnsbl.lists.old]\nzone = "relays.ordb.org"\n')
+    assert filterd("--config", str(main_file), "config", "check") == 0
+    assert capsys.readouterr().out.startswith(
+        "warning: checks.dnsbl.lists.old: relays.ordb.org is not asked: ORDB ended in 2006"
+    )
+    assert filterd("--config", str(main_file), "config", "check", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["warnings"]) == 1
+
+
 def test_check_reports_settings_and_what_is_built_of_them(
     main_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
