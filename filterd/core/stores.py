@@ -212,8 +212,8 @@ class StoreHealth:
     is_available: bool
     since: float = 0.0  # of this state, seconds since the epoch
     last_error: str = ""
-    calls: int = 0
-    failures: int = 0  # calls that failed or were refused while it was down
+    calls: int = 0  # all, refused ones included
+    failures: int = 0  # of them: failed, or refused while it was down
     milliseconds: float = 0.0  # moving average of one call
     queued: int = 0  # records not yet written (history)
     dropped: int = 0  # records lost because the queue was full or the write failed

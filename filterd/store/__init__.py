@@ -7,6 +7,7 @@ Rules of this package: nothing is opened before its first use, so it may be made
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, assert_never
 
@@ -72,6 +73,15 @@ class Stores:
         """How each store is, as this process sees it."""
         state = self.state.health()
         return (state,) if self._history is None else (state, self._history.health())
+
+    def samples(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """The same as numbers, for metrics: (metric, label values, value)."""
+        health = self.status()
+        failures = sum(one.failures for one in health)
+        yield "filterd_store_calls", ("ok",), sum(one.calls for one in health) - failures
+        yield "filterd_store_calls", ("failed",), failures
+        for one in health:
+            yield "filterd_store_open", (one.name,), float(not one.is_available)
 
     def close(self) -> None:
         """Write what is queued, then let go."""

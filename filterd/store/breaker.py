@@ -70,11 +70,11 @@ class Breaker:
 
         `proves`: a success means that the store is well; reading from a full disk does not.
         """
+        self._calls += 1
         if self._is_open:
             self._failures += 1
             self._watch()
             raise StoreUnavailable(self._last_error)
-        self._calls += 1
         started = time.perf_counter()
         try:
             result = work()
