@@ -62,6 +62,7 @@ class Desk:
                 pid=os.getpid(),
                 started=clock.now(),
             )
+            self.meter.watch(self.stores.samples)
             self.meter.start()
             self._observers.append(self.meter)
         if (history := self.stores.history) is not None:
