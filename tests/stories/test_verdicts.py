@@ -215,7 +215,7 @@ def test_recipients_that_never_wait_get_their_mail_at_once(start: StartChain) ->
 
 
 def test_quarantine_holds_the_message(start: StartChain) -> None:
-    chain = start({"checks.dmarc.reject": "quarantine"})
+    chain = start({"checks.dmarc.reject": "quarantine", "thresholds.reject": 0})
     content = a_mail().replace(b"alice@example.org>\r\n", b"billing@bank.example>\r\n", 1)
     assert post(chain, content).accepted
     (held,) = chain.mta.queue()
