@@ -16,8 +16,9 @@ from filterd.core.shipped import shipped
 
 if TYPE_CHECKING:
     from filterd.classify.learner import Learner
+    from filterd.store.labels import SqliteJournal
 
-__all__ = ["open_classifier", "open_learner", "open_shipped", "shipped_model"]
+__all__ = ["open_classifier", "open_journal", "open_learner", "open_shipped", "shipped_model"]
 
 SHIPPED = "ham-spam"
 
@@ -50,10 +51,16 @@ def open_classifier(settings: ClassifierSettings, state_dir: Path) -> LiveClassi
     return classifier
 
 
+def open_journal(state_dir: Path) -> SqliteJournal:
+    """The label journal of this machine."""
+    from filterd.store.labels import SqliteJournal
+
+    return SqliteJournal(Home(state_dir).journal)
+
+
 def open_learner(settings: ClassifierSettings, state_dir: Path) -> Learner:
     """What writes labels; ConfigError when the folder cannot be made."""
     from filterd.classify.learner import Learner
-    from filterd.store.labels import SqliteJournal
 
     classifier = open_classifier(settings.model_copy(update={"enabled": True}), state_dir)
     home = Home(state_dir)
@@ -64,4 +71,4 @@ def open_learner(settings: ClassifierSettings, state_dir: Path) -> Learner:
         problem = ConfigProblem(where, "", f"cannot be written: {error.strerror}")
         raise ConfigError([problem]) from error
     model = None if classifier is None else classifier.shipped
-    return Learner(settings, home, SqliteJournal(home.journal), model)
+    return Learner(settings, home, open_journal(state_dir), model)

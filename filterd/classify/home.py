@@ -33,6 +33,8 @@ class Home:
         self.models = self.folder / "models"
         self.journal = self.folder / "journal.sqlite"
         self.spool = self.folder / "spool"
+        self.history = self.folder / "history.jsonl"
+        self.canary = self.folder / "canary.npz"
 
     def current(self) -> str | None:
         """The id of the published model in force, "none" for labels alone, None before any label."""

@@ -19,6 +19,7 @@ from filterd.classify.fit import fit_tables
 from filterd.classify.manifest import ArrayFile, Calibration, Manifest
 from filterd.classify.model import quantised, save
 from filterd.classify.spill import Example, TrainingSet
+from filterd.core.shipped import shipped
 from filterd.mail.message import Message
 
 # (archive, dates, terms) of what trains it, in this order.
@@ -31,6 +32,7 @@ CORPORA = (
 )
 BITS = 18
 CLIP = 99.9  # percentile of |w| that int8 reaches
+SHIPPED = shipped("models") / "ham-spam"
 CALIBRATION = Calibration(slope=0.4, intercept=0.4)
 
 
