@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from filterd.core.evidence import Hit
@@ -53,9 +54,9 @@ def test_reload_under_load_refuses_no_connection(tmp_path: Path) -> None:
             client.start()
         for generation in range(2, 6):
             os.kill(service.pid, signal.SIGHUP)
-            service.until(lambda wanted=generation: service.status["generation"] == wanted)
+            service.until(is_generation(service, generation))
             enough = count[0] + 25
-            service.until(lambda wanted=enough: bool(failures) or count[0] >= wanted)
+            service.until(lambda: bool(failures) or count[0] >= enough)  # noqa: B023
         done.set()
         for client in clients:
             client.join()
@@ -113,7 +114,15 @@ def test_when_the_master_dies_its_workers_leave(tmp_path: Path) -> None:
         workers = service.workers
         os.kill(service.pid, signal.SIGKILL)
         for worker in workers:
-            service.until(lambda pid=worker: not _is_alive(pid))
+            service.until(is_gone(worker))
+
+
+def is_generation(service: Service, number: int) -> Callable[[], bool]:
+    return lambda: bool(service.status["generation"] == number)
+
+
+def is_gone(pid: int) -> Callable[[], bool]:
+    return lambda: not _is_alive(pid)
 
 
 def _can_connect(service: Service) -> bool:
