@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 import filterd
 from filterd.core.errors import ConfigError, FilterdError
@@ -32,6 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": (f"{_HERE}.serve:serve", "Run the milter (and HTTP) in the foreground."),
     "scan": (f"{_HERE}.scan:scan", "Scan message files and say what would become of them."),
     "learn": (f"{_HERE}.learn:learn", "Learn messages as spam or ham; in force at once."),
+    "retrain": (f"{_HERE}.retrain:retrain", "Fit the local model anew; publish it if it does no harm."),
+    "model": (f"{_HERE}.model:model", "List, show and roll back local models."),
+    "classify": (f"{_HERE}.classify:classify", "What the classifier alone says, word by word."),
     "evaluate": (f"{_HERE}.evaluate:evaluate", "Measure the classifier on labelled mail."),
     "forget": (f"{_HERE}.learn:forget", "Undo what was learned of these messages."),
     "unlearn": (f"{_HERE}.learn:unlearn", "Take back what a user said since a time."),
@@ -69,6 +73,15 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names from the table: completing one must not import them all."""
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
