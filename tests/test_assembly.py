@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from filterd.assembly import Assembly, NoDns, new_why_id
+from filterd.config.load import load
+from filterd.core.clock import FixedClock
+from filterd.core.errors import ConfigError
+from filterd.core.lookup import Question, RRType, Status
+from filterd.core.verdict import Action
+from filterd.scan.submit import submission
+
+
+def test_why_ids_can_be_read_aloud_and_do_not_repeat() -> None:
+    found = {new_why_id() for _ in range(2000)}
+    assert len(found) == 2000
+    assert all(re.fullmatch(r"[2-9A-HJ-NP-Z]{10}", one) for one in found)
+
+
+def test_without_dns_nothing_is_known_and_nothing_fails() -> None:
+    resolver = NoDns()
+    resolver.prefetch([])
+    assert resolver.ask(Question("a.example", RRType.A), 0.0).status is Status.TEMPFAIL
+    resolver.close()
+
+
+def test_shipped_settings_make_a_scanner_that_judges(tmp_path: Path) -> None:
+    settings = load(None, {"state_dir": str(tmp_path)}).settings
+    assembly = Assembly.of(settings)
+    assert re.match(r"\d+ checks, ", assembly.summary)
+    scanner = assembly.scanner(resolver=NoDns(), stores=None, clock=FixedClock())
+    gtube = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+    verdict = scanner.scan(submission(b"From: a@example.org\n\n" + gtube + b"\n"))
+    assert verdict.action is Action.REJECT
+
+
+def test_a_rule_file_that_does_not_compile_says_where(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.d"
+    rules.mkdir()
+    (rules / "mine.toml").write_text('[rule.BAD]\nwhere = "nowhere"\nmatch = "("\nscore = 1\n')
+    settings = load(None, {"state_dir": str(tmp_path), "rules.directory": str(rules)}).settings
+    with pytest.raises(ConfigError, match=r"mine\.toml: ?\d+:\d+"):
+        Assembly.of(settings)

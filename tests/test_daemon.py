@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from filterd.config.load import Loaded, load
+from filterd.core.errors import ConfigError
+from filterd.daemon import drop_privileges, generation
+
+
+def loaded(tmp_path: Path, **settings: str) -> Loaded:
+    return load(None, {"state_dir": str(tmp_path), **settings})
+
+
+def test_a_generation_has_a_job_for_each_socket(tmp_path: Path) -> None:
+    found = generation(
+        loaded(
+            tmp_path,
+            **{
+                "milter.sockets": f'["inet:127.0.0.1:8895", "unix:{tmp_path}/m.sock"]',
+                "milter.workers": "3",
+                "http.enabled": "true",
+            },
+        )
+    )
+    assert [(job.name, job.count) for job in found.jobs] == [
+        ("milter", 3),
+        ("milter", 3),
+        ("http", 1),
+    ]
+    assert found.jobs[1].listen.path == f"{tmp_path}/m.sock"
+    assert "checks" in found.summary
+
+
+def test_an_unknown_user_is_an_error_with_its_name(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, **{"milter.user": "nobody-of-that-name"}).settings
+    with pytest.raises(ConfigError, match="nobody-of-that-name"):
+        drop_privileges(settings)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_privileges_are_gone_for_good_and_the_state_is_the_users(tmp_path: Path) -> None:
+    settings = loaded(tmp_path / "state", **{"milter.user": "nobody"}).settings
+    settings.run_dir.mkdir(parents=True)
+    nobody = pwd.getpwnam("nobody")
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            drop_privileges(settings)
+            try:
+                os.setuid(0)
+            except PermissionError:
+                is_nobody = os.getuid() == nobody.pw_uid and os.getgid() == nobody.pw_gid
+                code = 0 if is_nobody and 0 not in os.getgroups() else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert settings.run_dir.stat().st_uid == nobody.pw_uid
