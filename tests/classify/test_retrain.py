@@ -51,7 +51,7 @@ def run(
 @pytest.fixture
 def good(tmp_path: Path) -> tuple[list[Path], list[Path]]:
     spam = fill(tmp_path / "spam", 60, is_spam=True)
-    ham = fill(tmp_path / "ham", 80, is_spam=False)
+    ham = fill(tmp_path / "ham", 80, is_spam=False, start=200)
     return [spam], [ham]
 
 
@@ -107,7 +107,7 @@ def test_most_of_the_ham_labelled_spam_is_not_published(
 ) -> None:
     state = tmp_path / "state"
     first, _ = run(state, *good)
-    poisoned = fill(tmp_path / "poison", 240, is_spam=False, start=1000)
+    poisoned = fill(tmp_path / "poison", 240, is_spam=False, start=300)
     done, _ = run(state, [*good[0], poisoned], good[1], now=2e9)
     assert not done.is_published
     assert open_(state).home.current() == first.id
