@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.demo.postfix import wait_until
 from filterd.core.errors import StoreUnavailable
 from filterd.core.stores import Standing, Terms
 from filterd.store import State
@@ -226,7 +227,8 @@ def test_a_failover_behind_sentinel(tmp_path: Path) -> None:
         ) as state,
     ):
         assert ask(state) is Standing.FIRST
-        watched.primary.command("WAIT", "1", "1000")
+        held = watched.primary.command("DBSIZE")
+        wait_until(lambda: watched.replica.command("DBSIZE") == held, 5.0, "replication")
         watched.primary.stop(signal.SIGKILL)
         fails_in_time(state)
         comes_back(state, within=15)  # the sentinel itself needs a second and an election
