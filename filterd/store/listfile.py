@@ -29,6 +29,8 @@ log = logging.getLogger("filterd.store")
 
 MAX_BYTES = 64 << 20  # of one file; a million lines
 LOOK_EVERY = 1.0  # seconds
+LARGE = 64 << 10  # bytes from which a changed file is read in the background
+UNREADABLE = (-1,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,24 +165,36 @@ class ListFile:
     def _look(self) -> None:
         try:
             status = os.stat(self.path)  # noqa: PTH116 - 2 us against 6
-            version = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if version == self._version:
-                return
+        except OSError as error:
+            self._unreadable(error)
+            return
+        version = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if version == self._version:
+            return
+        is_known = len(self._version) > 1
+        self._version = version
+        if is_known and status.st_size > LARGE:  # 10 us a line: nobody's message waits for that
+            threading.Thread(target=self._load, name="list", daemon=True).start()
+        else:
+            self._load()
+
+    def _load(self) -> None:
+        try:
             with Path(self.path).open("rb") as source:
                 text = source.read(MAX_BYTES).decode("utf-8", "replace")
         except OSError as error:
-            if self._version != (-1,):
-                self._version = (-1,)
-                log.warning(
-                    "list %s cannot be read, its last state holds: %s", self.path, error
-                )
+            self._unreadable(error)
             return
         found = parse(text, self.path, is_allow=self._is_allow)
         for problem in found.problems[:20]:
             log.warning("list %s", problem)
         log.info("list %s: %d entries", self.path, len(found))
-        self._version = version
         self._list = found
+
+    def _unreadable(self, error: OSError) -> None:
+        if self._version != UNREADABLE:
+            self._version = UNREADABLE
+            log.warning("list %s cannot be read, its last state holds: %s", self.path, error)
 
 
 _FILES: dict[tuple[str, bool], ListFile] = {}  # one copy a process, whoever asks

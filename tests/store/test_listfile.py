@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -92,3 +93,18 @@ def test_a_file_that_goes_away_keeps_its_last_state(tmp_path: Path) -> None:
     assert len(file.current(2.0)) == 1
     path.write_text("example.org\nexample.net\n")
     assert len(file.current(3.0)) == 2
+
+
+def test_a_large_file_that_changed_is_read_without_holding_anybody_up(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("".join(f"d{n}.example\n" for n in range(10_000)))
+    file = ListFile(str(path))
+    assert (
+        len(file.current(0.0)) == 10_000
+    )  # the first time there is nothing else to answer with
+    path.write_text("".join(f"d{n}.example\n" for n in range(20_000)))
+    file.current(1.0)
+    deadline = time.monotonic() + 10
+    while len(file.current(1.5)) != 20_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
