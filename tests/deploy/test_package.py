@@ -1,0 +1,195 @@
+"""The .deb, built by its script: installed beside Postfix, wired, upgraded, removed and purged in a throw-away root."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.shared import ROOT
+
+pytestmark = [pytest.mark.story, pytest.mark.slow, pytest.mark.timeout(600)]
+
+INSIDE = r"""
+set -eu
+exec 2>&1
+say() { echo "== $*"; }
+await() { for _ in $(seq 300); do (echo > /dev/tcp/127.0.0.1/8895) 2>/dev/null && return; sleep 0.1; done; cat /tmp/serve.log; exit 9; }
+# what systemd does with the unit: this root has no systemd
+serve() { runuser -u filterd -- env FILTERD_DNS__SERVERS=127.0.0.1 filterd serve >>/tmp/serve.log 2>&1 & await; }
+stop() { kill "$(pgrep -o -u filterd -f 'filterd serve')"; while pgrep -u filterd -f 'filterd serve' >/dev/null; do sleep 0.1; done; }
+
+say fresh; getent passwd filterd || echo no user
+cp /etc/postfix/main.cf /tmp/main.cf.before
+begin=$(date +%s%N)
+say install; apt-get install -y --no-install-recommends "$1/new.deb" >/tmp/apt.log || { cat /tmp/apt.log; exit 1; }
+tail -n 3 /tmp/apt.log
+serve
+postfix start >/dev/null 2>&1
+say wire; filterd wire postfix --yes
+say seconds $(( ($(date +%s%N) - begin) / 1000000000 ))
+say user; id -nG filterd; stat -c '%U:%G %a %n' /var/lib/filterd /etc/filterd/conf.d /var/spool/postfix/filterd
+say check; filterd config check; filterd doctor --no-dns --quiet || true
+say manuals; man -w filterd filterd.toml; test -s /usr/share/bash-completion/completions/filterd && echo completion
+say learn; printf 'From: a@b.example\nSubject: x\n\nhello\n' >/tmp/x.eml; runuser -u filterd -- filterd learn ham /tmp/x.eml
+say conf; echo 'thresholds.tag = 5.5' >/etc/filterd/conf.d/mine.toml
+say unix; cat >/etc/filterd/conf.d/socket.toml <<'TOML'
+[milter]
+sockets = ["inet:127.0.0.1:8895", "unix:/var/spool/postfix/filterd/milter.sock"]
+TOML
+stop; serve; stat -c '%U:%G %a' /var/spool/postfix/filterd/milter.sock
+say same; dpkg -V filterd || true
+say downgrade-then-upgrade; stop; dpkg -i "$1/old.deb" 2>&1 | tail -n 1; dpkg -i "$1/new.deb" 2>&1 | tail -n 1; serve
+filterd config show thresholds.tag --origin; filterd status | head -n 1
+filterd wire postfix --yes | tail -n 1
+stop
+say remove; apt-get remove -y filterd 2>&1 | grep -i filterd | tail -n 3
+cmp /etc/postfix/main.cf /tmp/main.cf.before && echo unwired
+test -e /etc/filterd/conf.d/mine.toml && echo settings stay
+say purge; apt-get purge -y filterd >/dev/null 2>&1
+ls -d /etc/filterd /var/lib/filterd /usr/lib/filterd /var/spool/postfix/filterd 2>/dev/null || echo all gone
+getent passwd filterd || echo no user
+say end
+"""
+
+
+def older(package: Path, target: Path, version: str) -> None:
+    """The same package under an earlier version: the control part written anew, the rest as it is."""
+    control = subprocess.run(
+        ["dpkg-deb", "--ctrl-tarfile", str(package)],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    changed = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(control)) as old,
+        tarfile.open(fileobj=changed, mode="w") as new,
+    ):
+        for member in old.getmembers():
+            content = old.extractfile(member)
+            data = content.read() if content else b""
+            if member.name.endswith("/control"):
+                data = re.sub(
+                    rb"^Version: .*$", f"Version: {version}".encode(), data, flags=re.MULTILINE
+                )
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    raw = package.read_bytes()
+    members = list(parts(raw))
+    text = b"!<arch>\n"
+    for name, data in members:
+        body = changed.getvalue() if name.startswith(b"control.tar") else data
+        shown = b"control.tar" if name.startswith(b"control.tar") else name
+        text += b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (shown, 0, 0, 0, 0o100644, len(body))
+        text += body + (b"\n" if len(body) % 2 else b"")
+    target.write_bytes(text)
+
+
+def parts(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """Members of an ar archive."""
+    found = []
+    at = 8
+    while at < len(raw):
+        name, size = raw[at : at + 16].strip(), int(raw[at + 48 : at + 58])
+        found.append((name, raw[at + 60 : at + 60 + size]))
+        at += 60 + size + size % 2
+    return found
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """new.deb of this tree with the libraries of this environment, and old.deb."""
+    for program in ("dpkg-deb", "unshare", "postfix"):
+        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
+            pytest.skip(f"{program} is not installed")
+    if sys.version_info[:2] != (3, 11) or not Path("/usr/bin/python3.11").exists():
+        pytest.skip("the package is for Debian 12's CPython 3.11")
+    folder = tmp_path_factory.mktemp("packages")
+    site = sysconfig.get_path("purelib")
+    done = subprocess.run(
+        [str(ROOT / "deploy/debian/build"), "--site", site, "--output", str(folder), "--version", "9.9", "--lean"],
+        capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [built] = folder.glob("*.deb")
+    built.rename(folder / "new.deb")
+    older(folder / "new.deb", folder / "old.deb", "9.8-1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(packages: Path) -> dict[str, str]:
+    """What happened in the root, by chapter."""
+    if os.geteuid() != 0:
+        pytest.skip("a throw-away root needs root")
+    script = packages / "inside.sh"
+    script.write_text(INSIDE)
+    hidden = (
+        [str(ROOT), str(Path(sys.base_prefix))] if sys.base_prefix != "/usr" else [str(ROOT)]
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "--net", "--pid", "--fork", "--uts", "--kill-child",
+         str(ROOT / "tests/deploy/root.sh"), *hidden, "--", "/bin/bash", str(script), str(packages)],
+        capture_output=True, text=True, errors="replace", timeout=400, check=False,
+        env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
+             "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root"},
+    )  # fmt: skip
+    if "Operation not permitted" in done.stderr and "==" not in done.stdout:
+        pytest.skip("this machine allows no overlay: " + done.stderr.strip())
+    chapters = {}
+    for part in done.stdout.split("== ")[1:]:
+        head, _, rest = part.partition("\n")
+        chapters[head.split()[0]] = (head + "\n" + rest).strip()
+    assert "end" in chapters, done.stdout + done.stderr
+    return chapters
+
+
+def test_it_installs_and_filters_by_two_commands_within_a_minute(told: dict[str, str]) -> None:
+    assert "no user" in told["fresh"]
+    assert "proved: mail goes through filterd" in told["wire"]
+    assert int(told["seconds"].split()[1]) < 60
+
+
+def test_it_runs_as_a_user_of_its_own(told: dict[str, str]) -> None:
+    assert told["user"].splitlines()[1:] == [
+        "filterd",
+        "filterd:filterd 750 /var/lib/filterd",
+        "root:filterd 750 /etc/filterd/conf.d",
+        "filterd:postfix 2750 /var/spool/postfix/filterd",
+    ]
+
+
+def test_a_socket_in_the_chroot_belongs_to_the_group_of_postfix(told: dict[str, str]) -> None:
+    assert told["unix"].splitlines()[-1] == "filterd:postfix 660"
+
+
+def test_it_brings_manuals_completion_and_what_it_needs(told: dict[str, str]) -> None:
+    assert "in order: /etc/filterd/filterd.toml" in told["check"]
+    assert told["manuals"].count("/usr/share/man/man") == 2
+    assert "completion" in told["manuals"]
+    assert "1" in told["learn"]
+    assert told["same"] == "same"  # no file differs from the package's
+
+
+def test_an_upgrade_keeps_settings_and_wiring(told: dict[str, str]) -> None:
+    text = told["downgrade-then-upgrade"]
+    assert re.search(r"thresholds.tag = 5.5 +# /etc/filterd/conf.d/mine.toml:1", text)
+    assert "running since" in text
+    assert "proved: mail goes through filterd" in text
+
+
+def test_removing_it_takes_it_out_of_postfix_and_purging_leaves_nothing(
+    told: dict[str, str],
+) -> None:
+    assert "unwired" in told["remove"]
+    assert "settings stay" in told["remove"]
+    assert told["purge"].splitlines()[1:] == ["all gone", "no user"]
