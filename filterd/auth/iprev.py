@@ -7,10 +7,11 @@ Not here: what a name looks like (checks.connection), symbols (checks.iprev).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from filterd.core.lookup import Answer, Ask, Question, RRType, Status, question
+from filterd.core.lookup import Answer, Ask, Lead, Question, RRType, Status, question
 from filterd.core.transaction import Address
 from filterd.mail.authres import AuthResult, Property
 
@@ -34,6 +35,15 @@ def reverse_question(client: Address) -> Question:
 def forward_question(name: str, client: Address) -> Question:
     """The address question that confirms a name."""
     return question(name, RRType.A if client.version == 4 else RRType.AAAA)
+
+
+def lead(client: Address) -> Lead:
+    """The PTR question, and the address questions that its answer leads to."""
+
+    def follow(answer: Answer) -> Iterable[Question]:
+        return [forward_question(name, client) for name in answer.names[:MAX_NAMES] if name]
+
+    return Lead(reverse_question(client), follow)
 
 
 def evaluate(client: Address, ask: Ask) -> Reverse:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal
 
@@ -76,7 +77,8 @@ class _Evaluation(spf.query):
     def __init__(
         self, client: Address, sender: str, helo: str, receiver: str, ask: Ask
     ) -> None:
-        super().__init__(str(client), sender, helo, receiver=receiver or "unknown")
+        super().__init__("", sender, helo, receiver=receiver or "unknown")
+        self._set_client(client)
         local, _, domain = self.s.rpartition("@")  # pyspf splits at the first @, also in quotes
         self.l, self.o, self.d = local or "postmaster", domain, domain
         self._ask = ask
@@ -85,6 +87,17 @@ class _Evaluation(spf.query):
         self._terms = 0
         self._macro_work = 0
         self._asked: dict[tuple[str, RRType], Answer] = {}
+
+    def _set_client(self, client: Address) -> None:
+        """What pyspf's set_ip finds by parsing the address once more."""
+        self.iplist = False
+        self.ipaddr = client
+        self.c = str(client)
+        if client.version == 4:
+            self.A, self.v, self.i, self.cidrmax = "A", "in-addr", self.c, 32
+        else:
+            nibbles = client.exploded.replace(":", "").upper()
+            self.A, self.v, self.i, self.cidrmax = "AAAA", "ip6", ".".join(nibbles), 128
 
     # -- DNS ----------------------------------------------------------------------------------
 
@@ -172,11 +185,10 @@ class _Evaluation(spf.query):
         shift = self.cidrmax - n
         mine = self._mine >> shift
         for text in ipaddrs:
-            try:
-                address = ip_address(text)
-            except ValueError as error:
-                raise spf.PermError("invalid address", text) from error
-            if address.max_prefixlen == self.cidrmax and int(address) >> shift == mine:
+            bits, number = _number(text)
+            if not bits:
+                raise spf.PermError("invalid address", text)
+            if bits == self.cidrmax and number >> shift == mine:
                 return True
         return False
 
@@ -256,6 +268,16 @@ class _Evaluation(spf.query):
         except (spf.TempError, spf.PermError, UnicodeDecodeError):
             return ""
         return "" if expanded == NOTHING else _printable(expanded)[:MAX_EXPLANATION]
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str) -> tuple[int, int]:
+    """Bits and value of an address, (0, 0) for what is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return 0, 0
+    return address.max_prefixlen, int(address)
 
 
 def _is_name(name: str) -> bool:

@@ -8,7 +8,8 @@ Not here: what an answer means and what never counts (dns.dnslist), dead lists (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -112,10 +113,10 @@ class Settings(CheckSettings):
     def warnings(self) -> Iterable[str]:
         return [text for name, each in self.lists.items() if (text := each.warning(name))]
 
-    @property
-    def asked(self) -> Iterator[DnsList]:
+    @cached_property
+    def asked(self) -> tuple[DnsList, ...]:
         """The lists that are asked."""
-        return (each for each in self.lists.values() if each.is_asked)
+        return tuple(each for each in self.lists.values() if each.is_asked)
 
 
 def _lists(tx: Transaction, settings: Settings) -> Iterable[tuple[DnsList, Question]]:

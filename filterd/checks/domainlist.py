@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -198,11 +199,20 @@ class Settings(CheckSettings):
         every = (*self.lists.items(), *self.hashed.items())
         return [text for name, each in every if (text := each.warning(name))]
 
-    @property
-    def asked(self) -> Iterator[DnsList]:
+    @cached_property
+    def asked(self) -> tuple[DnsList, ...]:
         """The lists that are asked."""
-        every: list[DnsList] = [*self.lists.values(), *self.hashed.values()]
-        return (each for each in every if each.is_asked)
+        return (*self.asked_domains, *self.asked_addresses)
+
+    @cached_property
+    def asked_domains(self) -> tuple[DomainList, ...]:
+        """The lists of domains that are asked."""
+        return tuple(each for each in self.lists.values() if each.is_asked)
+
+    @cached_property
+    def asked_addresses(self) -> tuple[AddressList, ...]:
+        """The lists of addresses that are asked."""
+        return tuple(each for each in self.hashed.values() if each.is_asked)
 
 
 # -- what is looked up --------------------------------------------------------------------------
@@ -213,26 +223,23 @@ def names(tx: Transaction, settings: Settings) -> dict[str, list[Role]]:
 
     Of too many links the first and the last count: what is meant to be clicked stands at either end.
     """
-    excluded = {*settings.exclude, *_recipients(tx)}
+    excluded = {"", *settings.exclude, *_recipients(tx)}
     found: dict[str, list[Role]] = {}
-    links: dict[str, None] = {}
     for role, host in _hosts(tx):
-        name = to_alabel(host)
-        if name is None or "." not in name or name[-1].isdigit():
+        name = to_alabel(host) or ""
+        if "." not in name or name[-1].isdigit():
             continue
         name = organizational(name)
-        if "." not in name or name in excluded:
-            continue
-        if role != "link":
+        if "." in name and name not in excluded:
             roles = found.setdefault(name, [])
             if role not in roles:
                 roles.append(role)
-        else:
-            links[name] = None
+    sites = dict.fromkeys(link.site for link in tx.message.links if not link.is_address)
+    links = [site for site in sites if "." in site and site not in excluded]
     room = max(settings.max_names - len(found), settings.max_names // 2)
-    for name in _either_end(list(links), room):
+    for name in _either_end(links, room):
         found.setdefault(name, []).append("link")
-    return dict(list(found.items())[: settings.max_names + room])
+    return found
 
 
 def _either_end(found: list[str], room: int) -> list[str]:
@@ -243,7 +250,7 @@ def _either_end(found: list[str], room: int) -> list[str]:
 
 
 def _hosts(tx: Transaction) -> Iterator[tuple[Role, str]]:
-    """Every name with its role."""
+    """Every name but those of links, with its role."""
     message = tx.message
     yield "mailfrom", tx.envelope.domain
     for mailbox in message.author.mailboxes:
@@ -254,9 +261,6 @@ def _hosts(tx: Transaction) -> Iterator[tuple[Role, str]]:
         yield "dkim", domain
     yield "helo", tx.session.helo
     yield "rdns", tx.session.client_name
-    for link in message.links:
-        if link.host and not link.is_address:
-            yield "link", link.host
 
 
 def _recipients(tx: Transaction) -> set[str]:
@@ -297,25 +301,22 @@ def hashed(address: str, dns_list: AddressList) -> str:
 
 def _lookups(
     tx: Transaction, settings: Settings
-) -> Iterator[tuple[DnsList, Question, str, float]]:
-    """List, question, what it is about (with its roles), weight."""
+) -> Iterator[tuple[DnsList, Question, str, Sequence[Role]]]:
+    """List, question, what it is about, and the roles of that which the list is about."""
     session = tx.session
     if session.is_local or session.is_authenticated or session.client is None:
         return
     found = names(tx, settings)
-    for dns_list in settings.lists.values():
-        if dns_list.is_asked:
-            for name, roles in found.items():
-                wanted = [role for role in roles if role in dns_list.roles]
-                if wanted:
-                    weight = max(WEIGHTS.get(role, 1.0) for role in wanted)
-                    subject = f"{name} ({', '.join(wanted)})"
-                    yield dns_list, dns_list.question(name), subject, weight
-    listed = [each for each in settings.hashed.values() if each.is_asked]
-    if listed:
+    for dns_list in settings.asked_domains:
+        takes_all = len(dns_list.roles) == len(ROLES)
+        for name, roles in found.items():
+            wanted = roles if takes_all else [role for role in roles if role in dns_list.roles]
+            if wanted:
+                yield dns_list, dns_list.question(name), name, wanted
+    if settings.asked_addresses:
         for address in addresses(tx, settings):
-            for each in listed:
-                yield each, each.question(hashed(address, each)), address, 1.0
+            for each in settings.asked_addresses:
+                yield each, each.question(hashed(address, each)), address, ()
 
 
 # -- the check ----------------------------------------------------------------------------------
@@ -330,19 +331,23 @@ def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
     """Each symbol once, with every name that earned it and the weight of the weightiest."""
     hits: dict[str, tuple[float, list[str]]] = {}
-    for dns_list, asked, subject, weight in _lookups(tx, settings):
-        if services.zones is not None and not services.zones.is_usable(dns_list.zone):
+    zones = services.zones
+    for dns_list, asked, name, roles in _lookups(tx, settings):
+        if zones is not None and not zones.is_usable(dns_list.zone):
             continue
         found = judge(dns_list, services.ask(asked))
-        if services.zones is not None:
-            services.zones.observe(dns_list.zone, found.listing, subject.partition(" ")[0])
-            if not services.zones.is_usable(dns_list.zone):
+        if zones is not None:
+            zones.observe(dns_list.zone, found.listing, name)
+            if not zones.is_usable(dns_list.zone):
                 continue
-        for meaning, _ in found.meanings:
-            known, subjects = hits.get(meaning.symbol, (0.0, []))
-            if subject not in subjects:
-                subjects.append(subject)
-            hits[meaning.symbol] = (max(known, weight * meaning.weight), subjects)
+        if found.meanings:
+            subject = f"{name} ({', '.join(roles)})" if roles else name
+            weight = max([WEIGHTS.get(role, 1.0) for role in roles], default=1.0)
+            for meaning, _ in found.meanings:
+                known, subjects = hits.get(meaning.symbol, (0.0, []))
+                if subject not in subjects:
+                    subjects.append(subject)
+                hits[meaning.symbol] = (max(known, weight * meaning.weight), subjects)
     for symbol, (weight, subjects) in hits.items():
         yield Hit(symbol, ", ".join(subjects), weight)
 

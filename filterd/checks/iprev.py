@@ -1,8 +1,7 @@
 """iprev - does the client have a reverse name that leads back to it (RFC 8601 3)?
 
 Owns:   symbols IPREV_*; one AuthResult.
-Asks:   PTR of the client at CONNECT, and the address of the name that the MTA found; the addresses of
-        further names follow from the answer.
+Asks:   PTR of the client at CONNECT, and the addresses of the names in its answer.
 Not here: evaluation (auth.iprev), what the name looks like (checks.connection).
 """
 
@@ -10,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from filterd.auth.iprev import evaluate, forward_question, reverse_question
+from filterd.auth.iprev import evaluate, forward_question, lead
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit
-from filterd.core.lookup import Question
+from filterd.core.lookup import Asked
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
 
@@ -26,13 +25,13 @@ class Settings(CheckSettings):
 SYMBOLS = {"fail": "IPREV_FAIL", "permerror": "IPREV_PERMERROR"}
 
 
-def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
-    """The reverse name, and the forward look-up of what the MTA takes it to be."""
+def questions(tx: Transaction, settings: Settings) -> Iterable[Asked]:
+    """The reverse name and what it leads to, and the forward look-up of what the MTA takes it for."""
     del settings
     client = tx.session.client
     if client is None:
         return
-    yield reverse_question(client)
+    yield lead(client)
     if "." in tx.session.client_name:
         yield forward_question(tx.session.client_name, client)
 

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit
-from filterd.core.lookup import Question, RRType, Status, question
+from filterd.core.lookup import Answer, Asked, Lead, Question, RRType, Status, question
 from filterd.core.space import is_public
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
@@ -47,13 +47,20 @@ def _domain(path: str) -> str | None:
     return domain if domain is not None and "." in domain else None
 
 
-def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
+def questions(tx: Transaction, settings: Settings) -> Iterable[Asked]:
     """Exchanges and addresses at once: most domains have the first, forged ones neither."""
     del settings
     domain = _domain(_path(tx))
     if domain is not None:
-        for rrtype in (RRType.MX, RRType.A, RRType.AAAA):
+        yield Lead(question(domain, RRType.MX), _follow)
+        for rrtype in (RRType.A, RRType.AAAA):
             yield question(domain, rrtype)
+
+
+def _follow(answer: Answer) -> Iterable[Question]:
+    """The address of the exchange that is looked at first."""
+    exchanges = [name for _, name in sorted(answer.mx) if name]
+    return [question(exchanges[0], RRType.A)] if exchanges else []
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

@@ -1,8 +1,8 @@
 """spf - may this client use its HELO name and the reverse-path's domain (RFC 7208)?
 
 Owns:   symbols SPF_*; whether Received-SPF is added.
-Asks:   TXT of the HELO name and of the reverse-path's domain, announced at HELO and MAIL; what these
-        records name follows while the answer is worked out.
+Asks:   TXT of the HELO name and of the reverse-path's domain, announced at MAIL; what these records
+        name is prefetched when they arrive (auth.spfahead).
 Not here: evaluation (auth.spf), alignment with From (auth.dmarc).
 """
 
@@ -12,10 +12,11 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from filterd.auth.spf import evaluate_helo, evaluate_mail_from, first_name, received_spf
+from filterd.auth.spf import evaluate_helo, evaluate_mail_from, received_spf
+from filterd.auth.spfahead import leads
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit, Note
-from filterd.core.lookup import Question, RRType, question
+from filterd.core.lookup import Asked
 from filterd.core.settings import Flag
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
@@ -46,15 +47,14 @@ SYMBOLS = {
 HELO_SYMBOLS = {"pass": "SPF_HELO_PASS", "fail": "SPF_HELO_FAIL"}
 
 
-def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
-    """The first record of each identity; what it names cannot be known before."""
-    if tx.session.client is None:
+def questions(tx: Transaction, settings: Settings) -> Iterable[Asked]:
+    """The record of each identity, and what it names as soon as it is there."""
+    client = tx.session.client
+    if client is None:
         return
     helo, path = tx.session.helo, tx.envelope.reverse_path
-    identities = {path, ""} if settings.helo else {path}
-    for name in {first_name(identity, helo) for identity in identities}:
-        if name is not None:
-            yield question(name, RRType.TXT)
+    for identity in dict.fromkeys((path, "") if settings.helo else (path,)):
+        yield from leads(client, identity, helo)
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

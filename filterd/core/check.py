@@ -14,7 +14,7 @@ from pydantic import Field
 
 from filterd.core.clock import Clock
 from filterd.core.evidence import Evidence, Hit
-from filterd.core.lookup import Ask, Question, ZoneHealth
+from filterd.core.lookup import Ask, Asked, ZoneHealth
 from filterd.core.settings import Settings
 from filterd.core.stage import Stage
 
@@ -97,7 +97,7 @@ class Services:
         return self.points(evidence).get("", 0.0)
 
 
-def no_questions(tx: Transaction, settings: Any) -> Iterable[Question]:
+def no_questions(tx: Transaction, settings: Any) -> Iterable[Asked]:
     """For checks that ask nothing of the DNS."""
     return ()
 
@@ -118,6 +118,6 @@ class Check:
     run: Callable[[Transaction, Any, Services], Iterable[Evidence]]
     settings: type[CheckSettings] = CheckSettings
     symbols: tuple[str, ...] = ()
-    questions: Callable[[Transaction, Any], Iterable[Question]] = no_questions
+    questions: Callable[[Transaction, Any], Iterable[Asked]] = no_questions
     after: tuple[str, ...] = ()
     runs: frozenset[Stage] = field(default_factory=lambda: frozenset({Stage.EOM}))

@@ -1,6 +1,6 @@
 """lookup - DNS as data: a question, an answer with a status, the resolver seam.
 
-Owns:   Question, Answer, Status, RRType; the Resolver protocol; Listing, ZoneHealth (DNS lists, RFC 5782).
+Owns:   Question, Lead, Answer, Status, RRType; the Resolver protocol; Listing, ZoneHealth (DNS lists, RFC 5782).
 Rules of this file: an answer is never an exception. NXDOMAIN and NODATA are facts, TEMPFAIL
         (SERVFAIL, REFUSED, timeout, garbage, deadline) is "unknown" and says why.
 """
@@ -42,6 +42,11 @@ class Question:
     name: str
     rrtype: RRType
 
+    def __hash__(self) -> int:
+        return hash(
+            self.name
+        )  # a third of what the generated one takes; types seldom share a name
+
 
 def question(name: str, rrtype: RRType) -> Question:
     """Return the normalised question for `name` (A-labels expected; dot and case folded)."""
@@ -81,6 +86,22 @@ def tempfail(reason: str) -> Answer:
 Ask = Callable[[Question], Answer]
 
 
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A question to prefetch whose answer says what will be asked next.
+
+    `follow` is called with the answer as soon as it is there, in whatever thread that happens: it
+    must be quick, must not ask, and what it yields is prefetched in turn. Whoever follows bounds
+    the chain.
+    """
+
+    question: Question
+    follow: Callable[[Answer], Iterable[Question | Lead]]
+
+
+Asked = Question | Lead  # what may be announced
+
+
 class Resolver(Protocol):
     """Answers questions within a deadline. Thread-safe.
 
@@ -89,7 +110,7 @@ class Resolver(Protocol):
 
     def ask(self, question: Question, deadline: float) -> Answer: ...
 
-    def prefetch(self, questions: Iterable[Question]) -> None:
+    def prefetch(self, questions: Iterable[Asked]) -> None:
         """Send the questions now, so that a later `ask` finds the answer; never blocks."""
         ...
 

@@ -14,18 +14,22 @@ are down would otherwise cost every message the whole budget.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from filterd.core.lookup import Answer, Question, Status, tempfail
+from filterd.core.lookup import Answer, Asked, Lead, Question, Status, tempfail
 from filterd.dns.stub import Flight
 from filterd.mail.domain import organizational
 
+log = logging.getLogger(__name__)
+
 FAILURE_TTL = 5.0  # seconds
 MAX_HOLDS = 1_000
+MAX_FOLLOWERS = 4  # of one question under way; they would all ask the same
 MAX_COUNTED_ZONES = 100  # zones whose timeouts are counted one by one
 ENTRY_BYTES = 400  # of an entry beside the text it carries, measured with tracemalloc
 
@@ -99,6 +103,7 @@ class Cache:
         self._bytes = 0
         self._flights: dict[Question, Flight] = {}
         self._holds: dict[str, float] = {}
+        self._followers: dict[Question, list[Lead]] = {}
         self._timeouts: dict[str, int] = {}
 
     # -- Resolver -----------------------------------------------------------------------------
@@ -107,9 +112,12 @@ class Cache:
         found = self._find(question)
         return found if isinstance(found, Answer) else found.wait(deadline)
 
-    def prefetch(self, questions: Iterable[Question]) -> None:
-        for question in questions:
-            self._find(question)
+    def prefetch(self, questions: Iterable[Asked]) -> None:
+        for asked in questions:
+            if isinstance(asked, Lead):
+                self._follow(asked)
+            else:
+                self._find(asked)
 
     def close(self) -> None:
         self._source.close()
@@ -148,15 +156,28 @@ class Cache:
 
     # -- inside -------------------------------------------------------------------------------
 
+    def _follow(self, lead: Lead) -> None:
+        """Prefetch a question, and what its answer leads to when that is there."""
+        found = self._find(lead.question)
+        if not isinstance(found, Answer):
+            with self._lock:
+                if found.answer is None:
+                    followers = self._followers.setdefault(lead.question, [])
+                    if len(followers) < MAX_FOLLOWERS:
+                        followers.append(lead)
+                    return
+                found = found.answer
+        self.prefetch(lead.follow(found))
+
     def _find(self, question: Question) -> Answer | Flight:
         """The answer that is known, or the flight that brings it."""
+        self.counters.asked += 1  # about: counting exactly would take the lock
+        entry = self._answers.get(question)
+        if entry is not None and entry[0] > self._monotonic():
+            self.counters.hits += 1
+            return entry[1]
         with self._lock:
-            self.counters.asked += 1
-            entry = self._answers.get(question)
-            if entry is not None:
-                if entry[0] > self._monotonic():
-                    self.counters.hits += 1
-                    return entry[1]
+            if entry is not None and self._answers.get(question) is entry:
                 self._drop(question)
             flight = self._flights.get(question)
             if flight is not None:
@@ -183,6 +204,12 @@ class Cache:
             if is_timeout:
                 self._note_timeout(question.name, zone or question.name)
             self._keep(question, answer)
+            followers = self._followers.pop(question, ())
+        for lead in followers:
+            try:
+                self.prefetch(lead.follow(answer))
+            except Exception:  # only latency is lost; who asks later will say what is wrong
+                log.exception("%s: cannot follow", question.name)
 
     def _keep(self, question: Question, answer: Answer) -> None:
         match answer.status:

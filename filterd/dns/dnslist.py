@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from filterd.core.lookup import Answer, Listing, Question, RRType, Status, question
+from filterd.core.lookup import Answer, Listing, Question, RRType, Status
 from filterd.core.settings import Flag, Settings
 from filterd.core.transaction import Address
 from filterd.dns.retired import reason
@@ -153,8 +153,8 @@ class DnsList(Settings):
         return f"lists.{name}: {self.zone} is not asked: {died}" if died else ""
 
     def question(self, name: str) -> Question:
-        """The question about a name below the zone."""
-        return question(f"{name}.{self.zone}", RRType.A)
+        """The question about a name below the zone, in lower case."""
+        return Question(f"{name}.{self.zone}", RRType.A)
 
     def client_question(self, client: Address) -> Question:
         """The question about an address: octets or nibbles backwards (RFC 5782 2.1, 2.4)."""

@@ -26,7 +26,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -156,7 +156,7 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 class Stub:
-    """Asks recursive servers; a Resolver without memory."""
+    """Asks recursive servers; remembers nothing."""
 
     def __init__(
         self,
@@ -258,10 +258,6 @@ class Stub:
 
     def ask(self, question: Question, deadline: float) -> Answer:
         return self.submit(question).wait(deadline)
-
-    def prefetch(self, questions: Iterable[Question]) -> None:
-        for question in questions:
-            self.submit(question)
 
     def look(self, flight: Flight) -> None:
         """Read what has come for a flight already, in the caller's thread; never blocks.

@@ -29,6 +29,7 @@ from filterd.core.lookup import (
     NODATA,
     NXDOMAIN,
     Answer,
+    Asked,
     Question,
     RRType,
     Status,
@@ -94,7 +95,7 @@ class Zone:
                 return NXDOMAIN
         return tempfail("alias-loop")
 
-    def prefetch(self, questions: Iterable[Question]) -> None:
+    def prefetch(self, questions: Iterable[Asked]) -> None:
         """Nothing to fetch."""
 
     def close(self) -> None:

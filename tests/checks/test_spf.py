@@ -6,25 +6,15 @@ import pytest
 
 from filterd.checks import spf
 from filterd.core.evidence import AuthResult, Hit, Note
-from filterd.core.lookup import Answer, Question
-from filterd.dns.zone import Zone
-from tests.support.builders import a_transaction, evidence
+from tests.support.announced import run
+from tests.support.builders import a_transaction
 
 
 def found(zone: str, **facts: str) -> list[object]:
-    resolver = Zone(zone)
-    asked: list[Question] = []
-
-    def ask(question: Question) -> Answer:
-        asked.append(question)
-        return resolver.ask(question, float("inf"))
-
     settings = spf.Settings(received_spf=facts.pop("received", "") == "yes")
-    tx = a_transaction(**facts)  # type: ignore[arg-type]
-    announced = list(spf.questions(tx, settings))
-    said = evidence(spf.CHECK, tx, ask=ask, settings=settings)
-    assert {q for q in asked if q.rrtype.name == "TXT"} <= set(announced)
-    return list(said)
+    said = run(spf.CHECK, a_transaction(**facts), zone, settings)  # type: ignore[arg-type]
+    assert said.unannounced == []
+    return list(said.evidence)
 
 
 def symbols(zone: str, **facts: str) -> list[str]:

@@ -7,7 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from filterd.core.clock import FixedClock
-from filterd.core.lookup import Answer, Question, RRType, Status, question, tempfail
+from filterd.core.lookup import (
+    Answer,
+    Asked,
+    Lead,
+    Question,
+    RRType,
+    Status,
+    question,
+    tempfail,
+)
 from filterd.dns.cache import FAILURE_TTL, Cache
 from filterd.dns.stub import Flight, Stub
 
@@ -213,6 +222,42 @@ def test_hold_can_be_turned_off() -> None:
     ask(cache, "a.example.org")
     assert ask(cache, "b.example.org").status is Status.NXDOMAIN
     assert cache.timeouts() == {"example.org": 1}
+
+
+def test_lead_is_followed_when_its_answer_is_there() -> None:
+    answers = {
+        "a.example": Answer(Status.OK, names=("b.example",), ttl=60),
+        "b.example": Answer(Status.OK, names=("c.example",), ttl=60),
+    }
+    source = Source(answers, held=True)
+    cache = a_cache(source, FixedClock())
+
+    def follow(answer: Answer) -> list[Asked]:
+        return [Lead(question(name, A), follow) for name in answer.names]
+
+    lead = Lead(question("a.example", A), follow)
+    cache.prefetch([lead, lead])
+    assert source.asked == ["a.example"]
+    source.land(source.flights[0])
+    assert source.asked == ["a.example", "b.example"]
+    source.land(source.flights[1])
+    source.land(source.flights[2])
+    assert source.asked == ["a.example", "b.example", "c.example"]
+    cache.prefetch([lead])  # all of it is known now
+    assert source.asked == ["a.example", "b.example", "c.example"]
+
+
+def test_lead_that_cannot_be_followed_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source({"a.example": Answer(Status.OK, ttl=60)}, held=True)
+    cache = a_cache(source, FixedClock())
+
+    def follow(_answer: Answer) -> list[Asked]:
+        raise ValueError("odd")
+
+    cache.prefetch([Lead(question("a.example", A), follow)])
+    source.land(source.flights[0])
+    assert ask(cache, "a.example").status is Status.OK
+    assert "cannot follow" in caplog.text
 
 
 def test_hold_on_request_stops_questions_until_it_ends() -> None:

@@ -5,12 +5,13 @@ Owns:   one run of a check over zone text, with both lists of questions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.clock import FixedClock
 from filterd.core.evidence import AuthResult, Evidence, Hit
-from filterd.core.lookup import Answer, Question
+from filterd.core.lookup import Answer, Asked, Lead, Question
 from filterd.core.transaction import Transaction
 from filterd.dns.zone import Zone
 
@@ -48,6 +49,16 @@ def run(
         asked.append(question)
         return resolver.ask(question)
 
-    announced = frozenset(check.questions(tx, used))
+    announced = frozenset(_flat(check.questions(tx, used), resolver))
     said = tuple(check.run(tx, used, Services(ask=ask, clock=FixedClock())))
     return Run(said, tuple(asked), announced)
+
+
+def _flat(asked: Iterable[Asked], resolver: Zone) -> Iterator[Question]:
+    """The announced questions, and those that the answers of leads lead to."""
+    for each in asked:
+        if isinstance(each, Lead):
+            yield each.question
+            yield from _flat(each.follow(resolver.ask(each.question)), resolver)
+        else:
+            yield each

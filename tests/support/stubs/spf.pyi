@@ -23,6 +23,7 @@ class query:
     t: str
     ipaddr: IPv4Address | IPv6Address | None
     cidrmax: int
+    iplist: bool
     lookups: int
     void_lookups: int
     mechanism: str | None
