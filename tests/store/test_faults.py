@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import signal
 import sqlite3
@@ -17,14 +18,17 @@ import pytest
 
 from deploy.demo.postfix import wait_until
 from filterd.core.errors import StoreUnavailable
-from filterd.core.stores import Standing, Terms
+from filterd.core.stores import Bucket, Standing, Terms
 from filterd.store import State
+from filterd.store.archive import BLOCK, Row
 from filterd.store.redis import RedisState
+from filterd.store.redis_archive import RedisArchive
 from filterd.store.settings import StoreSettings
 from filterd.store.sqlite import SqliteState
 from tests.support.proxy import Proxy
 from tests.support.redisserver import RedisServer, cluster, sentinel_set
 
+README = Path(__file__).parents[2] / "deploy" / "README.md"
 TERMS = Terms()
 T0 = 1_790_000_000.0
 NET = "192.0.2.0/24"
@@ -200,12 +204,26 @@ def test_a_restart_between_two_messages_is_not_noticed(server: RedisServer) -> N
 
 @pytest.mark.redis
 def test_a_password_and_an_acl_user(server: RedisServer) -> None:
-    server.command(
-        "ACL", "SETUSER", "filterd", "on", ">s3cret", "~filterd:*", "+@all", "-@admin"
-    )
+    published = re.search(r"ACL SETUSER filterd on >PASSWORD (.*)", README.read_text())
+    assert published is not None
+    rights = published.group(1).split()
+    answer = server.command("ACL", "SETUSER", "filterd", "on", ">s3cret", *rights)
+    assert answer.startswith("+OK")
     with opened(url=server.url, username="filterd", password="s3cret") as state:
         assert ask(state) is Standing.FIRST
         assert state.health().where == f"127.0.0.1:{server.port}"
+        state.charge([Bucket("b", 1, 1, 1)], 1, T0)
+        state.sent(["p"], T0, 100)
+        state.content(T0, 3.0)
+        rows = list(state.export_rows())
+        assert state.import_rows(rows) == len(rows)
+        state.probe()
+    settings = {"url": f"redis://filterd:s3cret@127.0.0.1:{server.port}/0"}
+    archive = RedisArchive(StoreSettings.model_validate(settings))
+    archive.append([Row(float(n), frozenset({n}), b"x") for n in range(BLOCK + 1)])
+    assert len(archive.blocks()) == 1
+    archive.drop([0])
+    archive.close()
     with opened(url=f"redis://filterd:s3cret@127.0.0.1:{server.port}/0") as state:
         assert ask(state) is Standing.EARLY
         assert "s3cret" not in str(state.health())
