@@ -241,7 +241,9 @@ def test_sendmail_is_wired_proved_and_undone(
     assert any("INPUT_MAIL_FILTER(`filterd'" in line for line in told["changes"])
     mta.stop()
     mta.start()
-    status, told = filterd(service, "sendmail", *options, "--yes")
+    status, told = filterd(
+        service, "sendmail", *options, "--yes", "--recipient", "b@example.net"
+    )
     assert (status, told["proof"]["GTUBE"]["code"]) == (0, 550), told
     assert "nothing to change: filterd is wired" in told["said"]
     assert filterd(service, "sendmail", *options, "--undo")[0] == 0
