@@ -1,6 +1,7 @@
-"""manuals - write what is generated from the code: the sample configuration and the man pages.
+"""manuals - write what is generated from the code: the sample configuration, the man pages, the dashboard.
 
 Usage: python -m deploy.manuals            writes deploy/filterd.toml and deploy/man/*.md
+       (and deploy/grafana/filterd.json)
        python -m deploy.manuals --roff DIR  writes man pages for man(1) into DIR
 
 tests/architecture/test_manuals.py fails when the committed files are not what this writes.
@@ -18,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 
 def documents() -> dict[Path, str]:
     """Every generated file with its text."""
+    from deploy.dashboard import dashboard
     from filterd.config.reference import manual as settings_manual
     from filterd.config.reference import sample_toml
     from filterd.frontends.cli.manual import manual as command_manual
@@ -26,6 +28,7 @@ def documents() -> dict[Path, str]:
         HERE / "filterd.toml": sample_toml(),
         HERE / "man" / "filterd.1.md": command_manual(),
         HERE / "man" / "filterd.toml.5.md": settings_manual(),
+        HERE / "grafana" / "filterd.json": dashboard(),
     }
 
 

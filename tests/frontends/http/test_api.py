@@ -349,8 +349,8 @@ def test_status_and_metrics_tell_of_the_master_and_its_workers(
         for family in text_string_to_metric_families(answer.text)
         for s in family.samples
     }
-    assert found["filterd_workers", "milter", "serving"] == 1
-    assert found["filterd_workers", "milter", "retiring"] == 1
+    assert found["filterd_workers", "serving", "milter"] == 1
+    assert found["filterd_workers", "retiring", "milter"] == 1
     assert found["filterd_generation",] == 3
     assert found["filterd_reload_failed",] == 1
     assert found["filterd_store_up", "redis", "state"] == 0
