@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from filterd.assembly import Assembly
@@ -24,7 +24,7 @@ from filterd.dns import open_resolver
 from filterd.dns.watch import ZoneWatch
 from filterd.frontends.milter.service import DelayGate, MilterService
 from filterd.observe.log import MessageLog
-from filterd.observe.metrics import Meter
+from filterd.observe.metrics import Meter, Sample
 from filterd.scan.scanner import Observer, Scanner
 from filterd.store import open_stores
 from filterd.store.dmarc import open_reports
@@ -63,6 +63,7 @@ class Desk:
                 started=clock.now(),
             )
             self.meter.watch(self.stores.samples)
+            self.meter.watch(lambda: _dns_samples(self.resolver.stats()))
             self.meter.start()
             self._observers.append(self.meter)
         if (history := self.stores.history) is not None:
@@ -97,6 +98,20 @@ class Desk:
         self.stores.close()
         if self._reports is not None:
             self._reports.close()
+
+
+def _dns_samples(stats: Mapping[str, int]) -> Iterator[Sample]:
+    """The resolver's counters as metrics."""
+    said = stats["received"] - stats["failures"]
+    for status, count in (
+        ("answered", said),
+        ("failed", stats["failures"]),
+        ("timeout", stats["timeouts"]),
+        ("held", stats["held"]),
+    ):
+        yield "filterd_dns_answers", (status,), float(max(0, count))
+    yield "filterd_dns_cache", ("hit",), float(stats["hits"])
+    yield "filterd_dns_cache", ("miss",), float(max(0, stats["asked"] - stats["hits"]))
 
 
 class MilterWorker:
