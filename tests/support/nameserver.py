@@ -167,11 +167,10 @@ class Nameserver:
             reply.flags |= dns.flags.TC
         packet = bytearray(reply.to_wire(max_size=65535, multi=True))
         if fault == "garbage":
-            packet[len(packet) // 2 :] = b"\xff" * (len(packet) - len(packet) // 2)
             end = (
                 packet.index(0, 12) + 5
             )  # header and question stay: it is our reply, and rubbish
-            packet[12:end] = reply.to_wire()[12:end]
+            packet[end:] = b"\xff" * (len(packet) - end)
             packet[6:8] = b"\x00\x05"
             packet += b"\xff" * 20
         elif fault == "half":
