@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from filterd.assembly import Assembly
@@ -21,7 +21,7 @@ from filterd.core.labels import Kind
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Verdict
 from filterd.dns import open_resolver
-from filterd.dns.watch import ZoneWatch
+from filterd.dns.watch import ZoneState, ZoneWatch
 from filterd.frontends.milter.service import DelayGate, MilterService
 from filterd.observe.log import MessageLog
 from filterd.observe.metrics import Meter, Sample
@@ -64,6 +64,7 @@ class Desk:
             )
             self.meter.watch(self.stores.samples)
             self.meter.watch(lambda: _dns_samples(self.resolver.stats()))
+            self.meter.watch(lambda: _zone_samples(self.zones.states()))
             self.meter.start()
             self._observers.append(self.meter)
         if (history := self.stores.history) is not None:
@@ -112,6 +113,14 @@ def _dns_samples(stats: Mapping[str, int]) -> Iterator[Sample]:
         yield "filterd_dns_answers", (status,), float(max(0, count))
     yield "filterd_dns_cache", ("hit",), float(stats["hits"])
     yield "filterd_dns_cache", ("miss",), float(max(0, stats["asked"] - stats["hits"]))
+
+
+def _zone_samples(states: Iterable[ZoneState]) -> Iterator[Sample]:
+    """What each DNS list said, and whether it is believed."""
+    for state in states:
+        yield "filterd_zone_answers", (state.zone, "listed"), float(state.listed)
+        yield "filterd_zone_answers", (state.zone, "clean"), float(state.asked - state.listed)
+        yield "filterd_zone_open", (state.zone,), float(not state.is_usable)
 
 
 class MilterWorker:
@@ -173,6 +182,7 @@ class HttpWorker:
             greylist=self._desk.stores.greylist,
             learn=_teacher(assembly) if assembly.settings.classifier.enabled else None,
             stores=self._desk.stores.status,
+            zones=self._desk.zones.states,
             rules=[
                 RuleLine(symbol, score.points, score.group, score.describe, score.shadow)
                 for symbol, score in assembly.rules.scores.items()

@@ -48,7 +48,8 @@ class ZoneState:
     is_usable: bool
     reason: str = ""
     rate: float = 0.0  # share of subjects that were listed, of late
-    asked: int = 0
+    asked: int = 0  # subjects, each once in a while
+    listed: int = 0  # of them
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class _Zone:
     usual: float = 0.0
     recent: float = 0.0
     count: int = 0
+    listed: int = 0
     subjects: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     @property
@@ -115,6 +117,7 @@ class ZoneWatch:
                     known.reason if known.paused_until > now else "",
                     round(known.recent, 3),
                     known.count,
+                    known.listed,
                 )
                 for zone, known in self._zones.items()
             )
@@ -197,6 +200,7 @@ class ZoneWatch:
         if len(known.subjects) > REMEMBERED:
             known.subjects.popitem(last=False)
         known.count += 1
+        known.listed += is_listed
         value = 1.0 if is_listed else 0.0
         # A mean at first, then a decaying one: early subjects must not weigh for ever.
         known.usual += (value - known.usual) * max(SLOW, 1 / known.count)

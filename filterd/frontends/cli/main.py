@@ -33,7 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": (f"{_HERE}.serve:serve", "Run the milter (and HTTP) in the foreground."),
     "scan": (f"{_HERE}.scan:scan", "Scan message files and say what would become of them."),
     "learn": (f"{_HERE}.learn:learn", "Learn messages as spam or ham; in force at once."),
-    "retrain": (f"{_HERE}.retrain:retrain", "Fit the local model anew; publish it if it does no harm."),
+    "retrain": (
+        f"{_HERE}.retrain:retrain",
+        "Fit the local model anew; publish it if it does no harm.",
+    ),
     "model": (f"{_HERE}.model:model", "List, show and roll back local models."),
     "classify": (f"{_HERE}.classify:classify", "What the classifier alone says, word by word."),
     "evaluate": (f"{_HERE}.evaluate:evaluate", "Measure the classifier on labelled mail."),

@@ -20,6 +20,7 @@ from filterd.frontends.cli.context import (
     pass_context,
     print_json,
 )
+from filterd.observe.metrics import read_totals
 from filterd.observe.status import is_alive, read_status
 
 if TYPE_CHECKING:
@@ -62,7 +63,20 @@ def gather(settings: FilterSettings, checks: Sequence[Check], now: float) -> dic
         "running": running,
         "state_dir": str(settings.state_dir),
         "checks": table,
+        **_counted(settings),
     }
+
+
+def _counted(settings: FilterSettings) -> dict[str, Any]:
+    """Verdicts by action, and the DNS lists that are not believed, of all workers together."""
+    verdicts: dict[str, int] = {}
+    paused: list[str] = []
+    for series, value in read_totals(settings.run_dir / "metrics").numbers.items():
+        if series[0] == "filterd_verdicts":
+            verdicts[series[1]] = verdicts.get(series[1], 0) + int(value)
+        elif series[0] == "filterd_zone_open" and value:
+            paused.append(series[1])
+    return {"verdicts": verdicts, "lists_not_believed": sorted(paused)}
 
 
 def check_table(settings: FilterSettings, checks: Sequence[Check]) -> list[dict[str, Any]]:
@@ -111,6 +125,14 @@ def show(found: Mapping[str, Any], now: float) -> None:
             f"  worker {worker['pid']} ({escape(worker['job'])}) since {ago(now - worker['since'])}"
             f", generation {worker['generation']}{', retiring' if worker['retiring'] else ''}"
         )
+    if found["verdicts"]:
+        out.print(
+            "verdicts: " + ", ".join(f"{n} {a}" for a, n in sorted(found["verdicts"].items()))
+        )
+    if found["lists_not_believed"]:
+        out.print(
+            f"[yellow]DNS lists not believed:[/] {escape(', '.join(found['lists_not_believed']))}"
+        )
     for key in sorted(set(found) - _SAID):
         out.print(f"{key}: {escape(_plain(found[key]))}")
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -127,7 +149,7 @@ def show(found: Mapping[str, Any], now: float) -> None:
 
 _SAID = {
     "running", "mode", "state_dir", "sockets", "checks", "pid", "started", "generation", "restarts",
-    "reload_problem", "written", "workers",
+    "reload_problem", "written", "workers", "verdicts", "lists_not_believed",
 }  # fmt: skip
 
 

@@ -45,7 +45,9 @@ SCAN_THREADS = (
 )
 MOST_FOUND = 1000
 
-_WORKERS = metrics.Metric("filterd_workers", "gauge", "Workers by kind and state.", ("worker", "state"))
+_WORKERS = metrics.Metric(
+    "filterd_workers", "gauge", "Workers by kind and state.", ("worker", "state")
+)
 _STARTED = metrics.Metric("filterd_started_seconds", "gauge", "Start of the service.")
 _GENERATION = metrics.Metric(
     "filterd_generation", "gauge", "Configurations read since the start."

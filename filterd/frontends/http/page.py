@@ -126,7 +126,7 @@ class Page:
             total=sum(sums.values()),
             chart=bars(day, ACTIONS, now, 1800.0),
             symbols=self._top_symbols(now),
-            zones=_zones(totals),
+            zones=_zones(totals, {s.zone: s.reason for s in self._services.zones()}),
             scans=_scan_times(totals),
             failures=_labelled(totals, "filterd_check_failures"),
             auth=_auth(totals),
@@ -314,18 +314,17 @@ def _auth(totals: Counts) -> dict[str, list[tuple[str, int]]]:
     return {method: found[method] for method in sorted(found)}
 
 
-def _zones(totals: Counts) -> list[dict[str, Any]]:
+def _zones(totals: Counts, reasons: Mapping[str, str]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for series, value in totals.numbers.items():
+        if series[0] not in {"filterd_zone_answers", "filterd_zone_open"}:
+            continue
+        name = series[1]
+        fresh = {"zone": name, "open": False, "results": {}, "reason": reasons.get(name, "")}
+        zone = found.setdefault(name, fresh)
         if series[0] == "filterd_zone_answers":
-            zone = found.setdefault(
-                series[1], {"zone": series[1], "open": False, "results": {}}
-            )
             zone["results"][series[2]] = int(value)
-        elif series[0] == "filterd_zone_open":
-            zone = found.setdefault(
-                series[1], {"zone": series[1], "open": False, "results": {}}
-            )
+        else:
             zone["open"] = value > 0
     return sorted(found.values(), key=lambda zone: (not zone["open"], zone["zone"]))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from filterd.core.check import Check
     from filterd.core.clock import Clock
     from filterd.core.stores import GreylistStore, HistoryStore, StoreHealth
+    from filterd.dns.watch import ZoneState
     from filterd.mail.message import Message
     from filterd.scan.scanner import Scanner
 
@@ -47,6 +48,7 @@ class HttpServices:
     greylist: GreylistStore | None = None
     learn: Learn | None = None
     stores: Callable[[], Sequence[StoreHealth]] = lambda: ()
+    zones: Callable[[], Sequence[ZoneState]] = lambda: ()
     rules: Sequence[RuleLine] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)  # versions: rules, model, files
 
