@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from filterd.core.lookup import Answer, Listing, Question, Status
 from filterd.core.transaction import Transaction
 from filterd.dns.dnslist import DnsList
 from filterd.dns.retired import RETIRED
+from filterd.dns.settings import DnsSettings
 from filterd.ruleset import load
 from filterd.ruleset.settings import RuleSettings
 from filterd.scan.score import ScoreTable
@@ -194,7 +198,6 @@ def test_paused_zone_is_not_asked_and_each_answer_is_reported() -> None:
 # -- no list, dead or broken, makes us reject --------------------------------------------------------
 
 REJECT, TAG = 15.0, 6.0
-RULES = Path(__file__).parents[2] / "rules"
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +206,7 @@ def table() -> ScoreTable:
     return ScoreTable(rules.scores, rules.groups)
 
 
+@cache
 def message() -> Transaction:
     links = " ".join(f"http://site{n}.example/" for n in range(40))
     return a_transaction(
@@ -335,3 +339,38 @@ def test_no_list_alone_tags(table: ScoreTable) -> None:
     for name, dns_list in every.items():
         for meaning in dns_list.answers.values():
             assert table.apply([Hit(meaning.symbol)])[1] < TAG, name
+
+
+# -- what deploy/README.md says ----------------------------------------------------------------------
+
+README = (Path(__file__).parents[2] / "deploy" / "README.md").read_text("utf-8")
+
+
+def test_manual_lists_every_shipped_list_as_it_is() -> None:
+    rows = dict(
+        re.findall(r"^\| ([a-z-]+) \| `([a-z.]+)` \| (?:on|off) \|", README, re.MULTILINE)
+    )
+    states = dict(
+        re.findall(r"^\| ([a-z-]+) \| `[a-z.]+` \| (on|off) \|", README, re.MULTILINE)
+    )
+    shipped = {**dnsbl.SHIPPED, **domainlist.SHIPPED, **domainlist.SHIPPED_ADDRESSES}
+    assert rows == {name: each.zone for name, each in shipped.items()}
+    assert states == {name: "on" if each.enabled else "off" for name, each in shipped.items()}
+
+
+def test_settings_of_the_manual_are_settings() -> None:
+    (text,) = (
+        block for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "dqs" in block
+    )
+    tables = tomllib.loads(text)
+    assert decode(DnsSettings, tables["dns"]).moved
+    assert not decode(dnsbl.Settings, tables["checks"]["dnsbl"]).lists["psbl"].enabled
+    assert decode(domainlist.Settings, tables["checks"]["domainlist"]).lists["ours"].roles == (
+        "link",
+        "from",
+    )
+
+
+def test_caps_of_the_manual_are_the_caps(table: ScoreTable) -> None:
+    assert [table.groups[name].cap for name in ("dnsbl", "domainlist")] == [7.0, 7.0]
+    assert REJECT > 7.0 + 7.0
