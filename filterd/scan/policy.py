@@ -22,7 +22,6 @@ SEVERITY = {action: rank for rank, action in enumerate(Action)}
 
 BY_SCORE = {
     "tag": Action.TAG,
-    "greylist": Action.GREYLIST,
     "quarantine": Action.QUARANTINE,
     "reject": Action.REJECT,
 }

@@ -12,17 +12,17 @@ from pydantic import Field, model_validator
 
 from filterd.core.settings import Duration, Flag, Network, Settings
 
-ORDER = ("tag", "greylist", "quarantine", "reject")  # must rise in this order where set
+ORDER = ("tag", "quarantine", "reject")  # must rise in this order where set
 
 
 class Thresholds(Settings):
-    """Scores from which an action is taken; 0 switches an action off."""
+    """Scores from which an action is taken; 0 switches an action off.
+
+    Greylisting by score is the greylist check's (`at = "eom"`): it alone knows who has come back.
+    """
 
     tag: float = Field(
         default=6.0, ge=0, description="Score from which mail is marked as spam."
-    )
-    greylist: float = Field(
-        default=0, ge=0, description="Score from which a first delivery is deferred; 0 is off."
     )
     quarantine: float = Field(
         default=0,
@@ -49,9 +49,6 @@ class ProfileThresholds(Settings):
     """Thresholds a profile changes; what is not named stays."""
 
     tag: float | None = Field(default=None, ge=0, description="Overrides thresholds.tag.")
-    greylist: float | None = Field(
-        default=None, ge=0, description="Overrides thresholds.greylist."
-    )
     quarantine: float | None = Field(
         default=None, ge=0, description="Overrides thresholds.quarantine."
     )

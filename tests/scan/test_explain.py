@@ -10,7 +10,7 @@ from filterd.core.verdict import Action, ScoredHit, Verdict
 from filterd.scan.explain import turning
 from filterd.scan.policy import decide
 
-THRESHOLDS = (("tag", 6.0), ("greylist", 8.0), ("quarantine", 12.0), ("reject", 15.0))
+THRESHOLDS = (("tag", 6.0), ("quarantine", 12.0), ("reject", 15.0))
 
 
 def a_verdict(
@@ -36,11 +36,11 @@ CASES = {
     "tagged by one": (a_verdict(5.0, 2.0), "without S1 (2) the score 5.00 gives accept"),
     "the lightest that is enough": (
         a_verdict(6.0, 5.5, 4.0),
-        "without S2 (4) the score 11.50 gives greylist",
+        "without S2 (4) the score 11.50 gives tag",
     ),
     "two are needed": (
         a_verdict(9.0, 8.0, 8.0, -1.0),
-        "without S1 (8) and S2 (8) the score 8.00 gives greylist",
+        "without S1 (8) and S2 (8) the score 8.00 gives tag",
     ),
     "many small ones": (
         a_verdict(*[1.0] * 20),

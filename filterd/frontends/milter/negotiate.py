@@ -1,7 +1,9 @@
 """negotiate - what we ask of the MTA, derived from the checks that are enabled.
 
 Owns:   actions, protocol flags and macro lists (milter protocol 6; sendmail libmilter docs).
-A callback at which no enabled check may answer is negotiated without a reply: the MTA does not wait.
+A callback at which no enabled check may answer is negotiated without a reply: the MTA does not wait. The
+body is the exception: libmilter calls end-of-message only if the body callback, called for the bytes that
+may come along with it, has answered "continue".
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ REPLIES = {
     "rcpt": (Stage.RCPT, milter.P_NR_RCPT),
     "header": (None, milter.P_NR_HDR),
     "eoh": (None, milter.P_NR_EOH),
-    "body": (None, milter.P_NR_BODY),
 }
 
 NOT_WANTED = milter.P_NODATA | milter.P_NOUNKNOWN

@@ -103,7 +103,7 @@ def test_show_says_what_set_each_key(
 def test_show_can_be_narrowed(main_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert filterd("-c", str(main_file), "config", "show", "thresholds") == 0
     assert capsys.readouterr().out == (
-        "thresholds.tag = 5.5\nthresholds.greylist = 0\nthresholds.quarantine = 0\nthresholds.reject = 15\n"
+        "thresholds.tag = 5.5\nthresholds.quarantine = 0\nthresholds.reject = 15\n"
     )
     assert filterd("-c", str(main_file), "config", "show", "--changed") == 0
     assert capsys.readouterr().out == (

@@ -188,3 +188,16 @@ def test_the_tarpit_holds_the_answer_and_tells_the_mta_that_we_are_alive(
         played = play(mta, Submission(MAIL))
     assert played.outcome is not None
     assert played.outcome.progress >= 1
+
+
+def test_a_body_that_comes_with_its_end_is_judged(tmp_path: Path) -> None:
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        mta.connect("mail.example.org", "192.0.2.1")
+        mta.helo()
+        mta.mail()
+        mta.rcpt()
+        mta.field(b"From", b" a@example.org")
+        mta.end_of_header()
+        outcome = mta.end_of_message(b"the whole body\r\n")
+    assert outcome.answer.kind is Kind.ACCEPT
+    assert int(seen(outcome.edits)["size"]) > len(b"the whole body")
