@@ -7,6 +7,7 @@ Not here: how a scanner is put together (assembly), how the service lives (daemo
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ from filterd.scan.scanner import Scanner
 from filterd.store import Stores, open_history, open_stores
 from filterd.store.dmarc import SqliteReports, open_reports
 from filterd.store.settings import StoreSettings
+
+log = logging.getLogger("filterd")
 
 
 class App:
@@ -123,5 +126,8 @@ def _resolver(settings: FilterSettings, *, zone: str | None, no_dns: bool) -> Re
     if zone is not None:
         from filterd.dns.zone import Zone
 
-        return Zone(zone)
+        read = Zone(zone)
+        for problem in read.problems:
+            log.warning("zone: %s; left out", problem)
+        return read
     return NoDns() if no_dns else open_resolver(settings.dns)

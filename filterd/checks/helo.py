@@ -1,7 +1,7 @@
 """helo - is the name with which the client greets a name at all, and its own (RFC 5321 4.1.1.1)?
 
 Owns:   symbols HELO_*; one at most, the worst.
-Asks:   the addresses of the name, A and AAAA, at HELO.
+Asks:   the address of the name at HELO, A and then AAAA.
 Not here: SPF of the HELO identity (checks.spf), DNS lists (checks.domainlist).
 """
 
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit
-from filterd.core.lookup import Question, RRType, Status, question
+from filterd.core.lookup import Answer, Asked, Lead, Question, RRType, Status, question
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction, client_address
 from filterd.mail.domain import to_alabel
@@ -49,12 +49,17 @@ def _name(helo: str) -> str | None:
     return name if name is not None and "." in name and not name[-1].isdigit() else None
 
 
-def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
-    """The addresses of the name."""
+def questions(tx: Transaction, settings: Settings) -> Iterable[Asked]:
+    """The IPv4 address of the name, and the IPv6 address where it has none."""
     del settings
-    if _is_judged(tx) and (name := _name(tx.session.helo)) is not None:
-        yield question(name, RRType.A)
-        yield question(name, RRType.AAAA)
+    name = _name(tx.session.helo) if _is_judged(tx) else None
+    if name is None:
+        return ()
+
+    def follow(answer: Answer) -> Iterable[Question]:
+        return [question(name, RRType.AAAA)] if answer.status is Status.NODATA else []
+
+    return [Lead(question(name, RRType.A), follow)]
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

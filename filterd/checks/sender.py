@@ -1,8 +1,8 @@
 """sender - could a reply to the reverse-path be delivered (RFC 5321 5.1, RFC 7505)?
 
 Owns:   symbols SENDER_*; one at most.
-Asks:   MX, A and AAAA of the reverse-path's domain at MAIL; the addresses of at most MAX_EXCHANGES hosts
-        follow from the answer.
+Asks:   MX of the reverse-path's domain at MAIL, then the addresses of at most MAX_EXCHANGES hosts, or
+        of the domain itself.
 Not here: SPF (checks.spf), DNS lists (checks.domainlist), recipients (the MTA's business).
 """
 
@@ -48,19 +48,20 @@ def _domain(path: str) -> str | None:
 
 
 def questions(tx: Transaction, settings: Settings) -> Iterable[Asked]:
-    """Exchanges and addresses at once: most domains have the first, forged ones neither."""
+    """The exchanges, and the address of the first, or of the domain where there are none."""
     del settings
     domain = _domain(_path(tx))
-    if domain is not None:
-        yield Lead(question(domain, RRType.MX), _follow)
-        for rrtype in (RRType.A, RRType.AAAA):
-            yield question(domain, rrtype)
+    if domain is None:
+        return ()
 
+    def follow(answer: Answer) -> Iterable[Question]:
+        exchanges = [name for _, name in sorted(answer.mx) if name]
+        if exchanges:
+            return [question(exchanges[0], RRType.A)]  # the one that is looked at first
+        wants_host = answer.status is Status.NODATA
+        return [question(domain, rrtype) for rrtype in (RRType.A, RRType.AAAA) if wants_host]
 
-def _follow(answer: Answer) -> Iterable[Question]:
-    """The address of the exchange that is looked at first."""
-    exchanges = [name for _, name in sorted(answer.mx) if name]
-    return [question(exchanges[0], RRType.A)] if exchanges else []
+    return [Lead(question(domain, RRType.MX), follow)]
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

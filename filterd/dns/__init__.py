@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from filterd.dns.cache import Cache
+from filterd.dns.peers import Server
 from filterd.dns.settings import DNS_PORT, DnsSettings, parse_server
-from filterd.dns.stub import Server, Stub
+from filterd.dns.stub import Stub
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 MAX_SERVERS = 8

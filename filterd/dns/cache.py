@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from filterd.core.lookup import Answer, Asked, Lead, Question, Status, tempfail
-from filterd.dns.stub import Flight
+from filterd.dns.flight import Flight
 from filterd.mail.domain import organizational
 
 log = logging.getLogger(__name__)

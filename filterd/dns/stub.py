@@ -1,11 +1,10 @@
 """stub - many questions over few UDP sockets, one reader thread, answers as flights.
 
-Owns:   sending, retransmission, failover between servers, matching of replies, TCP on truncation.
-Asks:   recursive servers; nothing is remembered here but which server keeps silent.
-Not here: the packet format (wire.py), TTLs and merging (cache.py).
+Owns:   sending, retransmission, matching of replies, TCP on truncation.
+Asks:   recursive servers.
+Not here: the packet format (wire.py), which server and socket (peers.py), TTLs and merging (cache.py).
 Rules of this file: a reply counts only if server, port, id and question are those of a query under way
-        (RFC 5452 9); sockets are connected, take random ports and are replaced after SENDS_PER_PORT
-        queries. Only the reader thread touches the selector. No lock is held while a callback runs.
+        (RFC 5452 9). Only the reader thread touches the selector. No lock is held while a callback runs.
         After fork the child starts anew: nothing of the parent's is used.
 
 Callers send from their own thread, so that a question costs one system call and no thread switch;
@@ -19,6 +18,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import heapq
+import logging
 import os
 import select
 import selectors
@@ -27,27 +27,25 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from filterd.core.lookup import NXDOMAIN, Answer, Question, tempfail
 from filterd.dns import wire
+from filterd.dns.flight import Channel, Flight
+from filterd.dns.peers import Peers, Server
 from filterd.dns.stream import Stream
 
-SOCKETS_PER_SERVER = 4
-SENDS_PER_PORT = 512  # queries before a socket gives way to one with another random port
+log = logging.getLogger(__name__)
+
 MAX_FLIGHTS = 8_000  # questions under way; more are TEMPFAIL "overload"
 MAX_STREAMS = 32  # TCP connections at once; more are TEMPFAIL "truncated"
-MISSES = 3  # silent tries before a server goes to the end of the order
-BENCH_SECONDS = 15.0  # and for how long
 SILENT_FLIGHTS = 8  # timed out in a row, nothing heard in between: the servers are silent
 SILENT_BUDGET = 0.5  # seconds for a question while they are
 LINGER = 5.0  # seconds the reader keeps ticking after the last question, to save wake-ups
 TICK = 0.2  # seconds
 DOZE = 10  # milliseconds that replies may lie in the socket while nobody waits for any
 DATAGRAM = 4096  # bytes; more than EDNS_PAYLOAD cannot come
-
-Server = tuple[str, int]  # address, port
 
 
 @dataclass(slots=True)
@@ -62,97 +60,6 @@ class Counters:
     tcp: int = 0
     timeouts: int = 0
     failures: int = 0  # SERVFAIL, REFUSED, garbage ...: answers that say nothing
-
-
-class Flight:
-    """One question under way; any number of threads may wait for it."""
-
-    __slots__ = (
-        "_latch",
-        "alias_hops",
-        "answer",
-        "asked",
-        "done",
-        "edns",
-        "errors",
-        "expires",
-        "question",
-        "section",
-        "server",
-        "slots",
-        "stream",
-        "stub",
-        "tries",
-    )
-
-    def __init__(
-        self,
-        stub: Stub,
-        question: Question,
-        expires: float,
-        done: Callable[[Question, Answer], None] | None,
-    ) -> None:
-        self.stub = stub
-        self.question = question
-        self.asked = question  # changes when a chain of aliases is followed
-        self.expires = expires  # monotonic seconds
-        self.done = done
-        self.answer: Answer | None = None
-        self.section = b""
-        self.slots: list[tuple[_Channel, int]] = []
-        self.stream: Stream | None = None
-        self.server = 0
-        self.tries = 0
-        self.errors = 0
-        self.alias_hops = 0
-        self.edns = True
-        self._latch = threading.Lock()
-        self._latch.acquire()
-
-    def wait(self, deadline: float) -> Answer:
-        """Return the answer, or TEMPFAIL "deadline" if it is not there by then."""
-        if self.answer is None:
-            self.stub.look(self)
-        if self.answer is None:
-            remaining = deadline - time.monotonic()
-            if remaining > 0:
-                with self.stub.waiting():
-                    if self._latch.acquire(timeout=min(remaining, 3600.0)):
-                        self._latch.release()  # for the next who waits
-        return self.answer if self.answer is not None else tempfail("deadline")
-
-    def land(self, answer: Answer) -> None:
-        """Give the answer to everybody; once."""
-        self.answer = answer
-        try:
-            if self.done is not None:
-                self.done(self.question, answer)
-        finally:
-            self._latch.release()
-
-
-@dataclass(slots=True, eq=False)
-class _Channel:
-    """One connected UDP socket and the queries that went out of it."""
-
-    socket: socket.socket
-    server: int
-    flights: dict[int, Flight] = field(default_factory=dict)
-    sends: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Peer:
-    """One server and how it behaves."""
-
-    address: Server
-    channels: list[_Channel] = field(default_factory=list)
-    misses: int = 0
-    benched_until: float = 0.0
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 class Stub:
@@ -186,8 +93,6 @@ class Stub:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._peers: list[_Peer] = []
-        self._retired: list[tuple[float, _Channel]] = []
         self._timers: list[tuple[float, int, Flight]] = []
         self._timer_count = 0
         self._under_way: set[Flight] = set()
@@ -195,7 +100,6 @@ class Stub:
         self._sleeps_until = 0.0
         self._active_until = 0.0
         self._silence = 0
-        self._reopen_at = 0.0
         self._waiters = 0
         self._is_dozing = False
         self._truncated: collections.deque[tuple[Flight, int]] = collections.deque()
@@ -212,8 +116,7 @@ class Stub:
             for end in (self._wake_end, self._wake):
                 end.setblocking(False)
             self._selector.register(self._wake_end, selectors.EVENT_READ, self._drain)
-            self._peers = [_Peer(server) for server in self._servers]
-            self._open_missing()
+            self._peers = Peers(self._servers, self._selector, self._readable, self._budget)
             self._thread = threading.Thread(target=self._read, name="dns", daemon=True)
             self._thread.start()
 
@@ -298,25 +201,20 @@ class Stub:
     @property
     def benched(self) -> tuple[str, ...]:
         """Servers passed over just now because they kept silent."""
-        now = time.monotonic()
-        return tuple(
-            f"{peer.address[0]}:{peer.address[1]}"
-            for peer in self._peers
-            if peer.benched_until > now
-        )
+        return self._peers.benched(time.monotonic()) if self._thread is not None else ()
 
     # -- sending; the lock is held ------------------------------------------------------------
 
     def _send(self, flight: Flight, now: float) -> float:
         """Send one try and set its timer; returns when that is due."""
         flight.tries += 1
-        for _ in range(len(self._peers)):
-            index = self._choose(flight, now)
-            channel = self._channel(self._peers[index])
+        for _ in self._servers:
+            index = self._peers.choose(flight.tries, now)
+            channel = self._peers.channel(index)
             flight.server = index
             if channel is not None and self._send_on(channel, flight):
                 break
-            self._miss(index, now)
+            self._peers.missed(index, now)
             flight.tries += 1
         interval = self._retransmit * (1.0 if flight.tries <= 2 else 2.0)
         due = min(now + interval, flight.expires)
@@ -327,21 +225,7 @@ class Stub:
         self._timer_count += 1
         heapq.heappush(self._timers, (due, self._timer_count, flight))
 
-    def _choose(self, flight: Flight, now: float) -> int:
-        """The server for this try: in the settings' order, benched ones last, one on each time."""
-        if len(self._peers) == 1:
-            return 0
-        order = sorted(
-            range(len(self._peers)), key=lambda i: (self._peers[i].benched_until > now, i)
-        )
-        return order[(flight.tries - 1) % len(order)]
-
-    def _channel(self, peer: _Peer) -> _Channel | None:
-        if not peer.channels:
-            return None
-        return peer.channels[os.urandom(1)[0] % len(peer.channels)]
-
-    def _send_on(self, channel: _Channel, flight: Flight) -> bool:
+    def _send_on(self, channel: Channel, flight: Flight) -> bool:
         query_id = int.from_bytes(os.urandom(2), "big")
         while query_id in channel.flights:
             query_id = int.from_bytes(os.urandom(2), "big")
@@ -363,12 +247,6 @@ class Stub:
         self.counters.sent += 1
         return True
 
-    def _miss(self, index: int, now: float) -> None:
-        peer = self._peers[index]
-        peer.misses += 1
-        if peer.misses >= MISSES:
-            peer.benched_until = now + BENCH_SECONDS
-
     def _release(self, flight: Flight) -> bool:
         """Take a flight off the books; False if it had landed already."""
         if flight not in self._under_way:
@@ -388,17 +266,24 @@ class Stub:
         doze = select.poll()
         doze.register(self._wake_end, select.POLLIN)
         while not self._closed:
-            timeout = self._tick(time.monotonic())
-            events = self._selector.select(timeout)
-            if events and not self._waiters:
-                self._is_dozing = True
-                if not self._waiters:
-                    doze.poll(DOZE)
-                self._is_dozing = False
-                events = self._selector.select(0)
-            for key, _ in events:
-                key.data()
+            try:
+                self._turn(doze)
+            except Exception:  # an end of this thread would be the end of DNS for the process
+                log.exception("the DNS reader met something odd and goes on")
+                time.sleep(TICK)
         self._shut_down()
+
+    def _turn(self, doze: select.poll) -> None:
+        """Run the timers, wait for replies or the next timer, take the replies."""
+        events = self._selector.select(self._tick(time.monotonic()))
+        if events and not self._waiters:
+            self._is_dozing = True
+            if not self._waiters:
+                doze.poll(DOZE)
+            self._is_dozing = False
+            events = self._selector.select(0)
+        for key, _ in events:
+            key.data()
 
     def _tick(self, now: float) -> float | None:
         """Run the timers that are due; returns seconds to sleep, None for no limit."""
@@ -410,9 +295,9 @@ class Stub:
                 _, _, flight = heapq.heappop(self._timers)
                 if flight.answer is None and flight in self._under_way:
                     self._time_out(flight, now, expired)
-            self._renew_channels(now)
+            self._peers.renew(now)
             until = self._timers[0][0] if self._timers else float("inf")
-            if self._active_until > now or self._retired:
+            if self._active_until > now or self._peers.has_retired:
                 until = min(until, now + TICK)
             self._sleeps_until = until
         for flight in expired:
@@ -422,7 +307,7 @@ class Stub:
     def _time_out(self, flight: Flight, now: float, expired: list[Flight]) -> None:
         """A try was not answered in time: another one, or the end."""
         if flight.stream is None:
-            self._miss(flight.server, now)
+            self._peers.missed(flight.server, now)
         elif now < min(flight.stream.due, flight.expires):
             self._set_timer(min(flight.stream.due, flight.expires), flight)
             return
@@ -437,7 +322,7 @@ class Stub:
         self.counters.retransmitted += 1
         self._send(flight, now)
 
-    def _readable(self, channel: _Channel) -> None:
+    def _readable(self, channel: Channel) -> None:
         while True:
             try:
                 packet = channel.socket.recv(DATAGRAM)
@@ -449,7 +334,7 @@ class Stub:
                 return
             self._arrived(channel, packet)
 
-    def _arrived(self, channel: _Channel, packet: bytes) -> None:
+    def _arrived(self, channel: Channel, packet: bytes) -> None:
         """A datagram came from a server; it counts if a query of this socket waits for it."""
         flight = channel.flights.get(int.from_bytes(packet[:2], "big"))
         if flight is None:
@@ -467,9 +352,7 @@ class Stub:
         self._judge(flight, packet, channel.server)
 
     def _heard(self, server: int) -> None:
-        peer = self._peers[server]
-        peer.misses = 0
-        peer.benched_until = 0.0
+        self._peers.heard(server)
         self._silence = 0
 
     def _judge(self, flight: Flight, packet: bytes, server: int) -> None:
@@ -504,7 +387,7 @@ class Stub:
             flight.errors += 1
             now = time.monotonic()
             goes_on = (
-                flight.errors < len(self._peers)
+                flight.errors < len(self._servers)
                 and now < flight.expires
                 and flight in self._under_way
             )
@@ -515,11 +398,11 @@ class Stub:
         if not goes_on:
             self._land(flight, tempfail(reason))
 
-    def _refused(self, channel: _Channel) -> None:
+    def _refused(self, channel: Channel) -> None:
         with self._lock:
             waiting = list(channel.flights.values())
             channel.flights.clear()
-            self._miss(channel.server, time.monotonic())
+            self._peers.missed(channel.server, time.monotonic())
         for flight in waiting:
             self._failed(flight, "unreachable")
 
@@ -589,50 +472,7 @@ class Stub:
             flight.stream = None
             self._streams -= 1
 
-    # -- sockets ------------------------------------------------------------------------------
-
-    def _open_missing(self) -> None:
-        for index, peer in enumerate(self._peers):
-            while len(peer.channels) < SOCKETS_PER_SERVER:
-                channel = self._open_channel(index)
-                if channel is None:
-                    break
-                peer.channels.append(channel)
-
-    def _open_channel(self, index: int) -> _Channel | None:
-        host, port = self._servers[index]
-        opened = socket.socket(_family(host), socket.SOCK_DGRAM)
-        try:
-            opened.setblocking(False)
-            opened.connect((host, port))
-        except OSError:  # no route just now
-            opened.close()
-            return None
-        channel = _Channel(opened, index)
-        self._selector.register(opened, selectors.EVENT_READ, lambda: self._readable(channel))
-        return channel
-
-    def _renew_channels(self, now: float) -> None:
-        """Replace sockets that sent enough, close replaced ones nobody waits for any more."""
-        for index, peer in enumerate(self._peers):
-            for place, channel in enumerate(peer.channels):
-                if channel.sends >= SENDS_PER_PORT:
-                    fresh = self._open_channel(index)
-                    if fresh is not None:
-                        peer.channels[place] = fresh
-                        self._retired.append((now + self._budget, channel))
-        if self._retired:
-            still = []
-            for until, channel in self._retired:
-                if channel.flights and until > now:
-                    still.append((until, channel))
-                else:
-                    self._selector.unregister(channel.socket)
-                    channel.socket.close()
-            self._retired = still
-        if now >= self._reopen_at:
-            self._reopen_at = now + LINGER
-            self._open_missing()
+    # -- waking, ending -------------------------------------------------------------------------
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):

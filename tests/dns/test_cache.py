@@ -18,7 +18,8 @@ from filterd.core.lookup import (
     tempfail,
 )
 from filterd.dns.cache import FAILURE_TTL, Cache
-from filterd.dns.stub import Flight, Stub
+from filterd.dns.flight import Flight
+from filterd.dns.stub import Stub
 
 A, TXT = RRType.A, RRType.TXT
 NO_STUB = Stub([("127.0.0.1", 53)])

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from filterd.core.lookup import Answer, RRType, Status, question
+from filterd.core.lookup import Answer, Question, RRType, Status, question
+from filterd.dns import peers
 from filterd.dns import stub as stub_module
 from filterd.dns.stub import Stub
 from tests.support.nameserver import Fault, Nameserver
@@ -74,11 +75,11 @@ def test_many_questions_at_once_get_their_own_answers() -> None:
 
 
 def test_ports_change_and_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stub_module, "SENDS_PER_PORT", 5)
+    monkeypatch.setattr(peers, "SENDS_PER_PORT", 5)
     with Nameserver(ZONE) as server, asking(server) as stub:
         for n in range(200):
             assert ask(stub, f"x{n}.many.example.org").status is Status.OK
-        assert len(server.ports) > 2 * stub_module.SOCKETS_PER_SERVER
+        assert len(server.ports) > 2 * peers.SOCKETS_PER_SERVER
         ids = [server.ids[n + 1] - server.ids[n] for n in range(100)]
         assert len(set(ids)) > 50
 
@@ -165,7 +166,7 @@ def test_silent_server_is_passed_over_after_a_few_tries() -> None:
         Nameserver(ZONE) as good,
         asking(bad, good) as stub,
     ):
-        for n in range(stub_module.MISSES):
+        for n in range(peers.MISSES):
             assert ask(stub, f"x{n}.many.example.org").status is Status.OK
         assert stub.benched == (f"127.0.0.1:{bad.address[1]}",)
         before = len(bad.log)
@@ -269,3 +270,15 @@ def test_moved_zone_is_asked_elsewhere_and_nobody_above_knows() -> None:
             ]
         finally:
             stub.close()
+
+
+def test_reader_survives_whatever_a_callback_does(caplog: pytest.LogCaptureFixture) -> None:
+    def odd(_question: Question, _answer: Answer) -> None:
+        raise RuntimeError("odd")
+
+    with Nameserver(ZONE) as server, asking(server) as stub:
+        flight = stub.submit(question("a.example.org", A), odd)
+        assert flight._latch.acquire(timeout=10)
+        flight._latch.release()
+        assert ask(stub, "t.example.org", TXT).status is Status.OK
+        assert "goes on" in caplog.text
