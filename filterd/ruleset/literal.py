@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from math import log10
 
 from filterd.ruleset.syntax import (
     AnyChar,
@@ -29,13 +30,38 @@ MAX_SET = 48  # words one pattern may need one of; more is no filter
 MAX_WORD = 24  # bytes kept of a word
 MAX_HELD = 3  # sets of words of which each must have one in the text
 SHORTEST = 3  # bytes; shorter words stand everywhere
-# Words so common in mail that they filter nothing; they count as half their length.
+# Three letters on end as they stand in 15,000 public mails of all kinds: the 50 most frequent (1.6 to 10
+# in each thousand characters), the next 100 (1.0), the next 250 (0.5); the rest is rarer.
+_FREQUENT = (
+    " >  a  an be co fo in is ma of on re se th to wi yo---===> >___andat come ae ted enter es "
+    "forhathe in ingionis nd ng of on or re s athathethitioto you"
+)
 _COMMON = (
-    b"http", b"the", b"and", b"you", b"www.", b".com", b"for", b"your", b"mail", b"this", b"that",
-    b"with", b"from", b"content", b"ing", b"://", b"   ", b"---", b"===", b"are", b"ion", b"have",
-    b"not", b"href", b"html", b"font", b"style", b"class", b"width", b"span", b"table", b"text",
-)  # fmt: skip
-
+    " -- >> al ar bu ca de di do fi fr ha i  it li me mo no pa pr so st us we wh.co>> ageailal "
+    "allan areas ateatibe ce cond te ce fe ie oe pe sen ereersessestet hanherhisintistit ithive"
+    "le linlisll ly maime n tnotnt nteom oneonsou ourprorearess is ts, s. se serst stat at it t"
+    "te terth tinur useut ve verwit"
+)
+_USUAL = (
+    " -  20 ac ad as at by ch cl da en ex fa ge he ho ht if le lo mi ne or ou pe po sa sh si sp"
+    " su te tr un wa wo wr's 't , a, i, t-- . >. i. t.../li000: >://> i> t>>>ablackactaddainake"
+    "ameangantanyardartaseassaveay blebutcalcancesch chacheck ct ctid ad bd id od sd, datde der"
+    "deve be de ee he le me ne re we, e. e: eadeareasecteedendernevef tfilfrog tge gethavhenhin"
+    "houhtticaiceideif ighignil ileillimeincindineinfinsinuiteke ld lealeslicllylocmanmenmonmor"
+    "mpln an in on'tnalncendene netnfons nuxo tockodeomeomponfontoreorkormortot oteoulounoutove"
+    "ow p:/pagperpleporprer ar sr tranratrecredreerenrivromrotrours ry s cs fs ms os ss wsensig"
+    "sinso spess ssistestistrt ct ft mt ot st wt, t. tatte:tedtemtestictimtortp:tratruts ttptur"
+    "uctuldundureustwe wilwory ay t"
+)
+_SCARCITY = {
+    group[at : at + 3].encode(): scarcity
+    for group, scarcity in ((_FREQUENT, 2.6), (_COMMON, 3.0), (_USUAL, 3.25))
+    for at in range(0, len(group), 3)
+}
+_RARE = 3.7
+_LONGER = 0.3  # each further letter makes a word half as frequent
+LEAST_WORTH = 2.9  # words more frequent than one in 800 characters filter nothing
+LEAST_ALSO = 3.9  # a second word must be rarer than one in 8,000, or its look-up costs more than it saves
 
 BOUNDARY = b"\x00"
 _SPACES = frozenset({9, 10, 11, 12, 13, 32})
@@ -72,20 +98,17 @@ class Needed:
 
 @lru_cache(maxsize=4096)
 def _worth(words: frozenset[bytes]) -> float:
-    """How much the words filter: length of the shortest, less for many and for common ones."""
-    if not words:
-        return 0.0
-    least = min(map(_weight, words))
-    return least - 0.35 * (len(words) - 1).bit_length()
+    """How rarely one of the words stands in a text: minus the logarithm of the chance at a place."""
+    return -log10(sum(10 ** -_scarcity(word) for word in words)) if words else 0.0
 
 
 @lru_cache(maxsize=4096)
-def _weight(word: bytes) -> float:
-    length = float(min(len(word), 12))  # an edge counts as a letter
-    for common in _COMMON:
-        if common in word:
-            length -= len(common) * 0.6
-    return length
+def _scarcity(word: bytes) -> float:
+    bare = word.replace(BOUNDARY, b"")
+    if len(bare) < SHORTEST:
+        return 0.0
+    rarest = max(_SCARCITY.get(bare[at : at + 3], _RARE) for at in range(len(bare) - 2))
+    return rarest + _LONGER * min(len(bare) - 3, 9) + 0.1 * (len(word) - len(bare))
 
 
 _Held = tuple[frozenset[bytes], int | None]  # words, bytes before them at most
@@ -120,12 +143,12 @@ def needed(node: Node, *, utf8: bool = True) -> Needed:
     held = [
         (frozenset(word[:MAX_WORD] for word in words), before)
         for words, before in facts.all_held
-        if min(len(word.replace(BOUNDARY, b"")) for word in words) >= SHORTEST
+        if _worth(words) >= LEAST_WORTH
     ]
     if not held:
         return Needed()
     words, before = held[0]
-    also = tuple(other for other, _ in held[1:])
+    also = tuple(other for other, _ in held[1:] if _worth(other) >= LEAST_ALSO)
     return Needed(words, also, before, facts.high, facts.runs)
 
 
