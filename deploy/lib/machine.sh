@@ -30,6 +30,13 @@ find_python() {
 # want PACKAGE... : note Debian packages to install.
 want() { missing+=("$@"); }
 
+# needs PROGRAM PACKAGE... : note the packages unless the program is there.
+needs() {
+    local program="$1"
+    shift
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || want "$@"
+}
+
 # want_toolchain: what compiling pymilter takes. Looks for the things, not for the packages.
 want_toolchain() {
     local python
@@ -40,7 +47,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
     else
         want python3 python3-venv python3-dev
     fi
-    { command -v gcc || command -v cc; } >/dev/null || want gcc libc6-dev
+    needs cc gcc libc6-dev
     [ -e /usr/include/stdio.h ] || want libc6-dev
     [ -e /usr/include/libmilter/mfapi.h ] || want libmilter-dev
     [ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates
@@ -61,13 +68,30 @@ install_missing() {
     say "Installing $packages ..."
     export DEBIAN_FRONTEND=noninteractive
     mkdir -p "$state"
+    trap allow_services EXIT
+    forbid_services
     # shellcheck disable=SC2086 # one word a package
     if ! { apt-get update && apt-get install -y --no-install-recommends $packages; } \
         >"$state/apt.log" 2>&1 </dev/null; then
+        allow_services
         tail -n 20 "$state/apt.log" >&2
         say "apt-get did not install: $packages (all of its output: $state/apt.log)"
         return 1
     fi
+    allow_services
+}
+
+# What is installed here is for its programs: no package may start a service of its own meanwhile
+# (invoke-rc.d asks this file, see /usr/share/doc/init-system-helpers/README.policy-rc.d.gz).
+policy=/usr/sbin/policy-rc.d
+forbid_services() {
+    [ -e "$policy" ] && return
+    printf '#!/bin/sh\n# made by filterd, removed by it\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+}
+
+allow_services() {
+    if grep -qs 'made by filterd' "$policy"; then rm -f "$policy"; fi
 }
 
 # make_venv LOCK : .venv/ with exactly what the lock says; at once if it has it already.
