@@ -26,7 +26,7 @@ from filterd.classify.bayes import Counts
 from filterd.classify.features import LOCAL_VIEWS, VERSION, Features
 from filterd.classify.hashing import SLOT_BITS
 from filterd.classify.linear import Tables
-from filterd.classify.local import BITS, LocalWeights, Step
+from filterd.classify.local import BAYES_ONLINE, BITS, LocalWeights, Step
 from filterd.classify.model import Model
 from filterd.core.errors import ConfigError, ConfigProblem
 
@@ -44,6 +44,7 @@ _FACTS = np.dtype(
         ("bayes_totals", "<f8", (2,)),
         ("slope", "<f8"),
         ("intercept", "<f8"),
+        ("bayes", "<f8"),
     ]
 )
 _WEIGHTS_BYTES = len(LOCAL_VIEWS) * 4 << BITS
@@ -67,7 +68,8 @@ class LiveModel:
             BITS,
         )
         table = counts.reshape(2, 1 << SLOT_BITS)
-        self.weights = LocalWeights(tables, Counts(table, facts["bayes_totals"]))
+        counted = Counts(table, facts["bayes_totals"])
+        self.weights = LocalWeights(tables, counted, float(facts["bayes"]))
 
     @classmethod
     def in_memory(cls) -> LiveModel:
@@ -130,6 +132,7 @@ class LiveModel:
         facts["ham"] = base.manifest.messages_ham
         facts["slope"] = base.manifest.calibration.slope
         facts["intercept"] = base.manifest.calibration.intercept
+        facts["bayes"] = base.manifest.bayes_weight
 
     # -- facts ------------------------------------------------------------------------------
 
@@ -192,6 +195,7 @@ def _stamp(image: NDArray[np.uint8]) -> None:
     facts["feature_version"] = VERSION
     facts["slope"] = 1.0
     facts["intercept"] = 0.0
+    facts["bayes"] = BAYES_ONLINE
 
 
 def _problem(path: Path, message: str) -> ConfigError:

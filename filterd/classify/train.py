@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from filterd.classify.classifier import Scoring
 from filterd.classify.features import LOCAL_VIEWS
 from filterd.classify.fit import Numbers, Progress, fit_counts, fit_tables
-from filterd.classify.local import BAYES_VIEW, BITS, Fitted, LocalWeights
+from filterd.classify.local import BAYES_FITTED, BAYES_VIEW, BITS, Fitted, LocalWeights
 from filterd.classify.manifest import Calibration
 from filterd.classify.model import Model
 from filterd.classify.settings import ClassifierSettings
@@ -26,6 +26,9 @@ from filterd.classify.spill import TrainingSet
 HELD_OUT = 0.2  # of each source and class, the newest
 FOLDS = 5
 SLOPES = (0.1, 2.0)  # a slice without any error would ask for an endless slope
+# Of the intercept. Where nothing is wrong it is placed by a few messages at the edges: a quarter has the
+# smallest error on slices to come (ECE of all 0.0042 -> 0.0025, of commercial mail 0.057 -> 0.037).
+TRUST = 0.25
 SEED = 5
 
 
@@ -44,7 +47,7 @@ def fit(examples: TrainingSet, numbers: Numbers, progress: Progress = lambda: No
     counts = fit_counts(examples, by_time(examples, numbers).tolist(), BAYES_VIEW)
     is_spam = examples.is_spam[numbers]
     spam = int(is_spam.sum())
-    return Fitted(LocalWeights(tables, counts), spam, len(is_spam) - spam)
+    return Fitted(LocalWeights(tables, counts, BAYES_FITTED), spam, len(is_spam) - spam)
 
 
 def by_time(examples: TrainingSet, numbers: Numbers) -> Numbers:
@@ -101,7 +104,8 @@ def calibrate(is_spam: NDArray[np.bool_], score: NDArray[np.float64]) -> Calibra
     low, high = SLOPES
     slope = float(np.clip(fitted.coef_[0, 0], low, high))
     return Calibration(
-        slope=round(slope, 6), intercept=round(float(np.clip(fitted.intercept_[0], -20, 20)), 6)
+        slope=round(slope, 6),
+        intercept=round(TRUST * float(np.clip(fitted.intercept_[0], -20, 20)), 6),
     )
 
 
