@@ -7,7 +7,7 @@ Not here: how it is packed and kept (store.record, store.archive), how it is tol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply, ScoredHit, Span, Verdict
@@ -67,6 +67,21 @@ class VerdictQuery:
     limit: int = 100
 
 
+def _with_members(hits: tuple[ScoredHit, ...]) -> tuple[ScoredHit, ...]:
+    """The hits; a cap names the members of its group, since a record keeps no groups."""
+    return tuple(
+        replace(
+            cap,
+            parts=tuple(
+                (h.symbol, h.points) for h in hits if h.group == cap.group and h.points > 0
+            ),
+        )
+        if cap.symbol == "GROUP_CAP"
+        else cap
+        for cap in hits
+    )
+
+
 def remember(
     tx: Transaction,
     verdict: Verdict,
@@ -105,7 +120,7 @@ def remember(
         author=author[:320],
         subject=tx.message.subject[:MAX_SUBJECT] if subject else "",
         size=tx.message.size,
-        hits=verdict.hits,
+        hits=_with_members(verdict.hits),
         auth_results=verdict.auth_results,
         failures=verdict.failures,
         marks=verdict.marks,

@@ -85,12 +85,12 @@ def _by_points(verdict: Decided, action: Action) -> str:
         best: tuple[float, tuple[ScoredHit, ...]] | None = None
         for chosen in combinations(worth if count == 1 else worth[:_LARGEST], count):
             less = _effect(verdict.hits, chosen)
-            if verdict.score - less < limit and (best is None or less < best[0]):
+            if round(verdict.score - less, 2) < limit and (best is None or less < best[0]):
                 best = less, chosen
         if best is not None:
             less, chosen = best
             names = " and ".join(f"{h.symbol} ({h.points:g})" for h in chosen)
-            after = verdict.score - less
+            after = round(verdict.score - less, 2)
             return f"without {names} the score {after:.2f} gives {_at(verdict, after)}"
     over = verdict.score - limit + 0.01
     below = _at(verdict, limit - 0.01)
@@ -99,8 +99,19 @@ def _by_points(verdict: Decided, action: Action) -> str:
 
 def _effect(hits: Iterable[ScoredHit], without: Sequence[ScoredHit]) -> float:
     """Points the score loses without those hits: a capped group first loses what its cap took."""
-    gone: dict[str, float] = {}
-    for hit in without:
-        gone[hit.group] = gone.get(hit.group, 0.0) + hit.points
-    capped = {h.group: -h.points for h in hits if h.symbol == GROUP_CAP}
-    return sum(max(0.0, points - capped.get(group, 0.0)) for group, points in gone.items())
+    gone = {hit.symbol: hit.points for hit in without}
+    less = 0.0
+    for cap in hits:
+        if cap.symbol == GROUP_CAP:
+            members = [hit for hit in without if _is_member(hit, cap)]
+            less += max(0.0, sum(hit.points for hit in members) + cap.points)
+            for hit in members:
+                gone.pop(hit.symbol, None)
+    return round(less + sum(gone.values()), 2)  # in hundredths, as the score is
+
+
+def _is_member(hit: ScoredHit, cap: ScoredHit) -> bool:
+    """Whether that cap is on the hit's group; a record keeps no groups, but a cap its members."""
+    if cap.parts:
+        return any(name == hit.symbol for name, _ in cap.parts)
+    return hit.group == cap.group
