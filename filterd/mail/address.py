@@ -55,7 +55,12 @@ class Mailbox:
 class AddressList:
     """What a field (or several of one name) says: mailboxes in order, names of groups, defects.
 
-    Members of groups are among the mailboxes. Defects: see README of the mail layer, `AMBIGUOUS`.
+    Members of groups are among the mailboxes. Defects are those of `AMBIGUOUS`, which make readers
+    disagree, and these, which do not: "no-field", "empty", "empty-address", "missing-domain",
+    "missing-local", "single-label-domain", "domain-literal", "8bit", "undecodable", "comment",
+    "comment-only", "semicolon", "stray-angle", "text-after-address", "text-around-address",
+    "address-in-display", "encoded-address", "quoted-address", "quoted-local", "at-in-local",
+    "bad-local", "obsolete-space", "unterminated-group".
     """
 
     mailboxes: tuple[Mailbox, ...] = ()
