@@ -129,6 +129,7 @@ class Assembly:
             settings=settings.scan,
             fields=settings.fields,
             local_networks=settings.local_networks,
+            trusted_networks=settings.trusted_networks,
             host_name=socket.getfqdn(),
             configured_authserv_id=settings.authserv_id,
             is_observing=settings.mode == "observe",

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from filterd.auth import relay
 from filterd.core.check import Check, Services
 from filterd.core.errors import StoreUnavailable
 from filterd.core.evidence import AuthResult, Delay, Evidence, Failure, Hit, Note
@@ -59,6 +60,8 @@ class Conversation:
         self._session_done: set[str] = set()
         self._session_evidence: list[Evidence] = []
         self._questions = 0
+        self._session = session
+        self._is_relayed = False
         self.tx = Transaction(session=session)
         self._profile = scanner.profile(session)
         self._enter_session(session)
@@ -72,7 +75,7 @@ class Conversation:
 
     def helo(self, name: str, tls: str = "") -> StageAnswer:
         """HELO or EHLO, perhaps again after STARTTLS."""
-        known = self.tx.session
+        known = self._session
         self._enter_session(dataclasses.replace(known, helo=name, tls=tls or known.tls))
         return self._early(Stage.HELO)
 
@@ -114,6 +117,12 @@ class Conversation:
         if queue_id and not tx.envelope.queue_id:
             tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
         tx.message = Message(header, b"")
+        if self._is_relayed:
+            trusted = self._scanner.trusted_networks
+            tx.session = relay.behind(tx.session, tx.message.hops, trusted)
+            self._is_relayed = False
+            for stage in (Stage.CONNECT, Stage.HELO, Stage.MAIL, Stage.RCPT):
+                self._prefetch(stage)
         tx.stage = Stage.HEADER
         self._prefetch(Stage.HEADER)
 
@@ -142,7 +151,7 @@ class Conversation:
 
     def _enter_session(self, session: Session) -> None:
         session = self._scanner.place(session)
-        self.tx.session = session
+        self._session = self.tx.session = session
         profile = self._scanner.profile(session)
         if profile is not self._profile:  # AUTH came: what the default profile said is void
             self._profile = profile
@@ -158,8 +167,12 @@ class Conversation:
         self._spans: list[Span] = []
         self._questions = 0
         self._waited = sum(e.seconds for e in self._session_evidence if isinstance(e, Delay))
+        client = self._session.client
+        trusted = self._scanner.trusted_networks
+        # a relay of ours in front: who sent it is in its Received field, and nobody is asked before
+        self._is_relayed = client is not None and relay.is_within(client, trusted)
         self.tx = Transaction(
-            session=self.tx.session,
+            session=self._session,
             envelope=envelope,
             message=EMPTY_MESSAGE,
             profile=self._profile.name,
@@ -192,6 +205,8 @@ class Conversation:
         tx.stage = stage
         tx.profile = self._profile.name
         tx.deadline = self._scanner.clock.monotonic() + self._scanner.settings.early_deadline
+        if self._is_relayed:
+            return GO_ON
         self._prefetch(stage)
         running = self._plan.running(stage)
         if not running:

@@ -83,6 +83,7 @@ class Scanner:
     settings: ScanSettings = field(default_factory=ScanSettings)
     fields: FieldSettings = field(default_factory=FieldSettings)
     local_networks: Sequence[Network] = ()
+    trusted_networks: Sequence[Network] = ()  # relays in front of us
     host_name: str = "localhost"
     configured_authserv_id: str = ""
     is_observing: bool = False

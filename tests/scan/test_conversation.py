@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -241,3 +242,30 @@ def test_only_mail_of_our_own_clients_is_signed(
     verdict = talk.end(a_message("From: ann@example.org\n\nHi\n"))
     inserted = [edit.name for edit in verdict.edits if isinstance(edit, InsertField)]
     assert ("DKIM-Signature" in inserted) is signs
+
+
+def test_behind_a_trusted_relay_the_client_is_who_wrote_to_the_relay() -> None:
+    seen: list[tuple[str, str]] = []
+
+    def see(tx: Transaction) -> Iterable[Evidence]:
+        seen.append((tx.stage.name, str(tx.session.client)))
+        return ()
+
+    scanner = a_scanner(
+        a_check("early", see, runs=[Stage.CONNECT, Stage.RCPT, Stage.EOM]),
+        trusted_networks=[ip_network("192.0.2.0/24")],
+    )
+    relayed = a_message(
+        "Received: from mail.sender.example (mail.sender.example [198.51.100.7])\n"
+        "\tby relay.example.net (Postfix) with ESMTP id 4X; Sat, 21 Nov 2026 12:00:00 +0000\n"
+        "From: a@example.org\n\nbody\n"
+    )
+    talk = scanner.open(SESSION)
+    talk.connect()
+    talk.helo("relay.example.net")
+    for _ in range(2):
+        talk.mail("a@example.org")
+        talk.rcpt("u@example.net")
+        talk.header(relayed.header)
+        talk.end(relayed)
+    assert seen == [("EOM", "198.51.100.7")] * 2
