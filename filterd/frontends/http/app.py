@@ -38,9 +38,11 @@ def make_app(services: HttpServices) -> ASGIApp:
     """The guarded application of one process."""
     api = Api(services)
     trend = Trend(services.metrics_dir)
+    page = Page(services, api, trend)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        page.warm()
         keeping = asyncio.create_task(_keep(services, trend))
         try:
             yield
@@ -51,7 +53,7 @@ def make_app(services: HttpServices) -> ASGIApp:
             trend.save()
 
     app = Starlette(
-        routes=[*api.routes, *Page(services, api, trend).routes],
+        routes=[*api.routes, *page.routes],
         lifespan=lifespan,
         exception_handlers={
             Problem: on_problem,

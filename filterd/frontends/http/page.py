@@ -93,6 +93,11 @@ class Page:
         env.filters.update(points=_points, clock=_clock, count=_count, percent=_percent)
         return env
 
+    def warm(self) -> None:
+        """Compile the templates now: the first visitor waits 300 ms else."""
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)
+
     def render(self, template: str, code: int = 200, **values: Any) -> Response:
         """That template with what every view shows."""
         text = self._templates.get_template(template).render(

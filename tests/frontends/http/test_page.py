@@ -216,14 +216,19 @@ def test_no_other_file_is(client: Client, name: str) -> None:
     assert client("GET", f"/static/{name}").status == 404
 
 
-def test_the_first_view_is_fast(client: Client) -> None:
-    client("GET", "/")
-    best = 1e9
-    for _ in range(5):
+def test_the_first_view_is_fast(tmp_path: Path) -> None:
+    with serving(page_world(tmp_path)) as fresh:
+        assert fresh("GET", "/healthz").status == 200  # it is up
         begin = time.perf_counter()
-        assert client("GET", "/").status == 200
-        best = min(best, time.perf_counter() - begin)
-    assert best < 0.1  # seconds
+        assert fresh("GET", "/").status == 200
+        first = time.perf_counter() - begin
+        again = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            fresh("GET", "/")
+            again.append(time.perf_counter() - begin)
+    assert min(first, *again) < 0.1  # seconds; the first is not far from the others:
+    assert first < 0.3
 
 
 def test_greylisting_shows_its_own_benefit() -> None:
