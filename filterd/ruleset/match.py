@@ -19,15 +19,14 @@ import re2
 
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.gate import Gate
-from filterd.ruleset.literal import MAX_HELD, Needed, Run, needed
-from filterd.ruleset.syntax import HINTS, PatternError, beyond, parse
+from filterd.ruleset.literal import BOUNDARY, Needed, Run, needed
+from filterd.ruleset.syntax import HINTS, Node, PatternError, beyond, branches, parse
 
 SET_MEMORY = 32 << 20  # bytes; what a set may use, not what it does
 PATTERN_MEMORY = 4 << 20  # bytes; a pattern that needs more is refused
-# A word's place is known to a chunk of so many bytes; wider patterns are looked for everywhere.
-CHUNK = 4_096
-# A needed word that begins in a chunk ends, its white space included, so many bytes behind it.
-OVERLAP = 512
+DENSE = (
+    64  # bytes for each place of a word; with fewer, one search of the whole text is cheaper
+)
 FREE_PATTERNS = 16  # without a word, in one set: 72 one by one take 3.8 ms on 20 kB, so 0.4 ms
 FREE_MEMORY = 16 << 20  # bytes a set of them may use
 LONG_S = "\u017f".encode()  # fold to s and k in RE2 as in Unicode, but not in ASCII
@@ -53,14 +52,11 @@ _LONG_RUNS = {
 class Text:
     """One text that is looked at, and which long runs of one kind of characters it has."""
 
-    __slots__ = ("_runs", "chunk", "data")
+    __slots__ = ("_runs", "data")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._runs: dict[Run, bool] = {}
-        # In a text with long white space a needed word can be wider than OVERLAP.
-        is_whole = len(data) <= CHUNK or self.has((Run.SPACE,))
-        self.chunk = max(len(data), 1) if is_whole else CHUNK
 
     def has(self, runs: Iterable[Run]) -> bool:
         """Whether any such run is longer than pattern widths reckon with."""
@@ -80,24 +76,34 @@ class Pattern:
     source: str
     engine: Any  # re2 pattern over bytes
     needed: Needed
+    begins_with_word: bool = False  # a match begins where a word of `needed.words` does
 
     def is_in(self, text: bytes) -> tuple[int, int] | None:
         """The first match in the text as (start, end), or None."""
         return self._search(text, 0, len(text))
 
-    def is_near(self, text: Text, chunks: Sequence[int]) -> tuple[int, int] | None:
-        """The first match found, given the numbers of the chunks in which its words begin."""
+    def is_near(self, text: Text, places: Sequence[int]) -> tuple[int, int] | None:
+        """The first match found, given where its words begin, in any order."""
         need = self.needed
+        size = len(text.data)
         if (
             need.width is None
             or need.before is None
-            or need.width > CHUNK
+            or len(places) * DENSE > size
             or text.has(need.runs)
         ):
-            return self._search(text.data, 0, len(text.data))
+            return self._search(text.data, 0, size)
+        # A word that begins with white space may begin later in it.
+        reach = need.width + Run.SPACE.value
+        if self.begins_with_word:
+            for place in places:
+                match = self.engine.match(text.data, place, min(size, place + reach))
+                if match is not None:
+                    return match.span()  # type: ignore[no-any-return]
+            return None
         started = ended = -1  # of the span that is open
-        for chunk in chunks:
-            start = max(0, chunk * text.chunk - need.before)
+        for place in sorted(places):
+            start = max(0, place - need.before)
             if start > ended:
                 if (
                     ended >= 0
@@ -105,7 +111,7 @@ class Pattern:
                 ):
                     return found
                 started = start
-            ended = min(len(text.data), (chunk + 1) * text.chunk + OVERLAP + need.width)
+            ended = min(size, place + reach)
         return self._search(text.data, started, ended)
 
     def _search(self, text: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -124,11 +130,31 @@ class Pattern:
 
 def compile_pattern(source: str, flags: str = "") -> Pattern:
     """Read and compile one pattern of ours; PatternError with a hint where RE2 cannot run it."""
+    return _compiled(source, _linear(source, flags))
+
+
+def compile_branches(source: str, flags: str = "") -> tuple[Pattern, ...]:
+    """The pattern as several that together match where it does, each with words of its own.
+
+    Of "cheap pills|free money" only the half whose words stand in a text is looked for.
+    """
+    return tuple(_compiled(source, branch) for branch in branches(_linear(source, flags)))
+
+
+def _compiled(source: str, tree: Node) -> Pattern:
+    need = needed(tree)
+    begins = need.before == 0 and not any(
+        word.lstrip(BOUNDARY).startswith(b" ") for word in need.words
+    )
+    return Pattern(source, engine(to_re2(tree).encode()), need, begins)
+
+
+def _linear(source: str, flags: str) -> Node:
     tree = parse(source, flags)
     for item in beyond(tree):
         hint = HINTS.get(item.what, "write it without")
         raise PatternError(f"{item.what} cannot run in linear time; {hint}", item.column)
-    return Pattern(source, engine(to_re2(tree).encode()), needed(tree))
+    return tree
 
 
 def engine(text: bytes, *, latin1: bool = False) -> Any:
@@ -153,50 +179,12 @@ class Matcher:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self.patterns = tuple(patterns)
-        # One big number for each word: bit n of plane k says that the word is one of the k-th set
-        # of words that pattern n needs. Adding up the words of a text is then a few ORs.
-        count = len(self.patterns)
-        by_word: dict[bytes, int] = {}
-        complete = 0  # the planes that no word needs to fill
-        for index, pattern in enumerate(self.patterns):
-            sets = (pattern.needed.words, *pattern.needed.also)
-            for plane in range(MAX_HELD):
-                bit = 1 << (index + plane * count)
-                if plane >= len(sets):
-                    complete |= bit
-                    continue
-                for word in sets[plane]:
-                    by_word[word] = by_word.get(word, 0) | bit
-        self._count = count
-        self._complete = complete
-        self._gate = Gate(by_word) if by_word else None
+        self._gate = Gate([pattern.needed for pattern in self.patterns])
         free = [n for n, pattern in enumerate(self.patterns) if not pattern.needed.words]
         self._free = tuple(
             (tuple(chunk), pattern_set([self.patterns[index] for index in chunk]))
             for chunk in batched(free, FREE_PATTERNS)
         )
-
-    def candidates(self, text: Text) -> dict[int, list[int]]:
-        """Patterns all of whose words stand in the text, with the chunks where the first one does."""
-        if self._gate is None:
-            return {}
-        filled = []
-        whole = self._complete
-        for start in range(0, max(len(text.data), 1), text.chunk):
-            mask = self._gate.numbers(text.data[start : start + text.chunk + OVERLAP])
-            filled.append(mask)
-            whole |= mask
-        first = (1 << self._count) - 1
-        found = whole & first
-        for plane in range(1, MAX_HELD):
-            found &= whole >> (plane * self._count)
-        result = {}
-        while found:
-            bit = found & -found
-            found ^= bit
-            chunks = [number for number, mask in enumerate(filled) if mask & bit]
-            result[bit.bit_length() - 1] = chunks
-        return result
 
     def search(self, texts: Sequence[bytes]) -> Iterator[tuple[int, bytes, int, int]]:
         """(index, text, start, end) of the first match of each pattern that matches any text."""
@@ -207,10 +195,10 @@ class Matcher:
         if is_odd:
             whole = whole.replace(LONG_S, b"s").replace(KELVIN, b"k")
         looked_at = Text(whole)
-        for index, chunks in self.candidates(looked_at).items():
+        for index, places in self._gate.places(whole).items():
             pattern = self.patterns[index]
             if len(texts) == 1 and not is_odd:
-                span = pattern.is_near(looked_at, chunks)
+                span = pattern.is_near(looked_at, places)
                 if span is not None:
                     yield index, whole, *span
                 continue

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.gate import Gate
-from filterd.ruleset.literal import MAX_WORD, needed
+from filterd.ruleset.literal import MAX_WORD, Needed, needed
 from filterd.ruleset.syntax import parse
 from tests.ruleset.patterns import patterns, texts
 
@@ -71,8 +71,8 @@ def test_every_match_holds_a_word_within_its_reach(pattern: str, text: str) -> N
         assert end - start <= found.width + 1
     if found.words:
         for words in (found.words, *found.also):
-            assert Gate(dict.fromkeys(words, 1)).numbers(data)
+            assert Gate([Needed(words)]).places(data)
         reach = len(data) if found.before is None or found.runs else found.before
         longest = max(map(len, found.words)) + 40
         near = data[start : start + reach + longest]
-        assert Gate(dict.fromkeys(found.words, 1)).numbers(near)
+        assert Gate([Needed(found.words)]).places(near)

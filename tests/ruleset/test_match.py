@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.ruleset.emit import to_re2
-from filterd.ruleset.match import CHUNK, Matcher, Text, compile_pattern
+from filterd.ruleset.gate import Gate
+from filterd.ruleset.match import Matcher, compile_pattern
 from filterd.ruleset.syntax import PatternError, parse
 from tests.ruleset.patterns import patterns, texts
 
@@ -67,17 +68,23 @@ def test_patterns_that_need_too_much_memory_are_refused(source: str) -> None:
 
 
 @pytest.mark.parametrize("gap", [" ", "\n\t", " " * 31, " " * 33, " " * 700, "\r\n" * 400])
-@pytest.mark.parametrize("at", [0, CHUNK - 20, CHUNK - 1, 3 * CHUNK - 600])
+@pytest.mark.parametrize("at", [0, 1, 4_000, 12_000])
 def test_white_space_of_any_length_is_found_anywhere(gap: str, at: int) -> None:
     matcher = Matcher([compile_pattern(r"(?i)\bsome\s+phrase\s+here\b")])
-    text = ("." * at + f" some{gap}Phrase{gap}here " + "." * 2 * CHUNK).encode()
+    text = ("." * at + f" some{gap}Phrase{gap}here " + "." * 8_000).encode()
     assert [index for index, *_ in matcher.search([text])] == [0]
 
 
 def test_a_thousand_phrases_leave_few_candidates() -> None:
     letters = "abcdefghij"
     names = [a + b + c for a in letters for b in letters for c in letters]
-    matcher = Matcher([compile_pattern(rf"(?i)\bthe\s+{name}\s+offer\b") for name in names])
+    gate = Gate([compile_pattern(rf"(?i)\bthe\s+{name}\s+offer\b").needed for name in names])
     words = [f"the {a} {b} offer of" for a, b in zip(names, reversed(names), strict=True)]
     text = " ".join([*words, "the abc  offer"]).encode()
-    assert list(matcher.candidates(Text(text))) == [names.index("abc")]
+    assert list(gate.places(text)) == [names.index("abc")]
+
+
+def test_a_word_all_over_a_text_is_looked_for_around_each_of_its_places() -> None:
+    matcher = Matcher([compile_pattern(r"\bword \d{3}\b")])
+    text = b"word 12 " + b"." * 300 + b" word 12 " + b"." * 300 + b" word 123"
+    assert [start for _, _, start, _ in matcher.search([text])] == [text.rindex(b"word")]
