@@ -7,6 +7,7 @@ Not here: files (checks.attachment), HTML (checks.html).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from filterd.core.check import Check, CheckSettings, Services
@@ -35,6 +36,9 @@ FAR = frozenset(
     {"cp1251", "koi8_r", "koi8_u", "cp1253", "cp1255", "cp1256", "gb18030", "big5hkscs", "cp949",
      "cp932", "iso2022_jp_ext", "euc_jp", "iso8859_5", "iso8859_6", "iso8859_7", "iso8859_8", "cp874"}
 )  # fmt: skip
+
+
+_WORD = re.compile(r"[^\W\d_]{4,}+")
 
 
 class Settings(CheckSettings):
@@ -136,7 +140,7 @@ def _alternatives(message: Message) -> Iterator[Hit]:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word for word in text.lower().split() if word.isalpha() and len(word) > 3)
+    return frozenset(_WORD.findall(text.lower()))
 
 
 CHECK = Check(
