@@ -22,7 +22,6 @@ from filterd.mail.message import Message
 _SPLIT_WORD = re.compile(
     r"<(?<=[A-Za-z]<)(?:!--[^<>]{0,100}+|/?[a-z]{3,20}\d{0,5}[^<>]{0,40}+)>(?=[A-Za-z])"
 )
-_INVENTED = re.compile(r"</?([a-z]{5,20})[ >/]", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--([^<>]{20,2000}+)>")
 _NUMERIC = re.compile(r"&#x?[0-9a-f]{2,6};?", re.IGNORECASE)
 _KNOWN_TAGS = frozenset(
@@ -189,10 +188,12 @@ def _source(documents: tuple[HtmlDocument, ...]) -> Iterator[Hit]:
         split = sum(1 for _ in zip(range(20), _SPLIT_WORD.finditer(source), strict=False))
         if split >= 4:
             yield Hit("HTML_SPLIT_WORDS", f"{split} times")
-        invented = {name.lower() for name in _INVENTED.findall(source)} - _KNOWN_TAGS
+        invented = {name for name in document.counts if len(name) >= 5} - _KNOWN_TAGS
         if len(invented) >= 3:
             yield Hit("HTML_INVENTED_TAGS", ", ".join(sorted(invented)[:4]))
-        prose = sum(1 for text in _COMMENT.findall(source) if text.count(" ") >= 6)
+        prose = source.count("<!--") and sum(
+            1 for text in _COMMENT.findall(source) if text.count(" ") >= 6
+        )
         if prose >= 2:
             yield Hit("HTML_COMMENT_TEXT", f"{prose} comments")
         numeric = len(_NUMERIC.findall(source)) if source.count("&#") >= 40 else 0

@@ -123,19 +123,24 @@ def _one(link: Link) -> Iterator[Hit]:
             site = organizational(name) if name else ""
             if site and "." in site and site != link.site and site.rpartition(".")[2] != "html":
                 yield Hit("LINK_MISMATCH", f"{name} is {link.host}"[:120])
-    if _ZERO_WIDTH.search(link.url[:200]) is not None:
-        yield Hit("LINK_ZERO_WIDTH", link.host)
-    if _REVERSED.search(link.url[:200]) is not None:
-        yield Hit("LINK_REVERSED", link.host)
-    host = link.host
-    above = host.removesuffix(link.site)
-    brand = _BRANDS.search(above) or (
-        _BRANDS.search(link.site.partition(".")[0])
-        if _BRANDS.fullmatch(link.site.partition(".")[0]) is None
-        else None
-    )
-    if brand is not None and _BAIT.search(f"{host}{link.path[:200]}".lower()) is not None:
-        yield Hit("LINK_BAIT", host)
+    if not link.url.isascii():
+        if _ZERO_WIDTH.search(link.url[:200]) is not None:
+            yield Hit("LINK_ZERO_WIDTH", link.host)
+        if _REVERSED.search(link.url[:200]) is not None:
+            yield Hit("LINK_REVERSED", link.host)
+    if _has_brand(link.host, link.site) and (
+        _BAIT.search(f"{link.host}{link.path[:200]}".lower()) is not None
+    ):
+        yield Hit("LINK_BAIT", link.host)
+
+
+@lru_cache(maxsize=4096)
+def _has_brand(host: str, site: str) -> bool:
+    """True for a host that bears a well-known name in a domain that is not that name's."""
+    label = site.partition(".")[0]
+    if _BRANDS.search(host.removesuffix(site)) is not None:
+        return True
+    return _BRANDS.search(label) is not None and _BRANDS.fullmatch(label) is None
 
 
 def _names_recipient(link: Link, recipients: set[str]) -> bool:

@@ -19,6 +19,7 @@ from filterd.mail.message import Message
 from filterd.mail.mime import Part
 
 SAMPLE = 20_000  # bytes of a part that are looked at
+COMPARED = 6_000  # characters of a plain part that are sought in the HTML beside it
 MARKED = {
     "too-many-parts": "MIME_TOO_MANY_PARTS",
     "too-deep": "MIME_TOO_DEEP",
@@ -128,8 +129,8 @@ def _alternatives(message: Message) -> Iterator[Hit]:
         around = message.parts[part.parent]
         if around.content_type != "multipart/alternative" or not message.html:
             continue
-        plain = _words(part.text[:SAMPLE])
-        html = _words(" ".join(document.visible[:SAMPLE] for document in message.html))
+        plain = _words(part.text[:COMPARED])
+        html = _words(" ".join(document.visible[: 2 * COMPARED] for document in message.html))
         if len(plain) >= 40 and len(html) >= 5:
             common = len(plain & html)
             if common * 5 < len(plain) and common * 2 < len(html):
