@@ -8,6 +8,7 @@ thousand rules cost little more than the few whose words occur.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -132,7 +133,8 @@ class _Facts:
         return _best((*self.held, (self.exact, 0)))
 
 
-_EMPTY = _Facts(frozenset({b""}), 0, 0)
+_NOTHING = frozenset({b""})
+_EMPTY = _Facts(_NOTHING, 0, 0)
 _EDGE = _Facts(frozenset({BOUNDARY}), 0, 0)
 _SPACE = frozenset({b" "})
 
@@ -170,7 +172,7 @@ def _facts(node: Node, utf8: bool) -> _Facts:
         case Assertion(at=at):
             return _EDGE if at is At.WORD else _EMPTY
         case Sequence(items=items):
-            return _sequence([_facts(item, utf8) for item in items])
+            return _sequence(_letters(items, utf8))
         case Choice(options=options):
             return _choice([_facts(option, utf8) for option in options])
         case Repeat(item=inner, low=low, high=high):
@@ -183,6 +185,7 @@ def _facts(node: Node, utf8: bool) -> _Facts:
             return _facts(inside, utf8)
 
 
+@lru_cache(maxsize=1024)
 def _char(node: Char, utf8: bool) -> _Facts:
     text = chr(node.code)
     if node.code in _SPACES:
@@ -225,35 +228,61 @@ def _class(node: Class, utf8: bool) -> _Facts:
 
 
 def _sequence(items: list[_Facts]) -> _Facts:
-    exact: frozenset[bytes] | None = frozenset({b""})
-    run: frozenset[bytes] = frozenset({b""})  # strings of the items since `run_before`
+    run: frozenset[bytes] = _NOTHING  # strings of the items since `run_before`
     run_before: int | None = 0
+    is_exact = True  # the run is all there has been
     held: list[_Held] = []
     low = 0
     top: int | None = 0
     for item in items:
         joined = None if item.exact is None else _product(run, item.exact)
-        if joined is None or (joined and max(map(len, joined)) > MAX_WORD):
+        if joined is None:
             held.append((run, run_before))
             held += [(words, _plus(top, before)) for words, before in item.held]
-            run, run_before = (item.exact or frozenset({b""})), top
+            run, run_before = (item.exact or _NOTHING), top
+            is_exact = False
         else:
             run = joined
-        if exact is not None:
-            exact = None if item.exact is None else _product(exact, item.exact)
         low += item.low
         top = _plus(top, item.high)
         if item.exact is None:
             run_before = top
     held.append((run, run_before))
     runs = frozenset(run for item in items for run in item.runs)
-    return _Facts(exact, low, top, _best(held), runs)
+    return _Facts(run if is_exact else None, low, top, _best(held), runs)
+
+
+def _letters(nodes: Sequence_[Node], utf8: bool) -> list[_Facts]:
+    """The facts of nodes in a row, plain letters on end taken together."""
+    found: list[_Facts] = []
+    letters: list[_Facts] = []
+    for node in nodes:
+        if isinstance(node, Char) and 32 < node.code < 128 and len(letters) < MAX_WORD:
+            letters.append(_char(node, utf8))
+            continue
+        if letters:
+            found.append(_joined(letters))
+            letters = []
+        found.append(_facts(node, utf8))
+    if letters:
+        found.append(_joined(letters))
+    return found
+
+
+def _joined(letters: list[_Facts]) -> _Facts:
+    if len(letters) == 1:
+        return letters[0]
+    word = b"".join(part for facts in letters for part in facts.exact or ())
+    return _Facts(frozenset({word}), len(letters), sum(facts.high or 0 for facts in letters))
 
 
 def _product(left: frozenset[bytes], right: frozenset[bytes]) -> frozenset[bytes] | None:
+    """Each string of the one before each of the other; None where there are too many or too long."""
+    if left is _NOTHING:
+        return right
     if len(left) * len(right) > MAX_SET:
         return None
-    if left and right and max(map(len, left)) + max(map(len, right)) > 4 * MAX_WORD:
+    if left and right and max(map(len, left)) + max(map(len, right)) > MAX_WORD:
         return None
     return frozenset(
         (first + second).replace(b"  ", b" ") for first in left for second in right

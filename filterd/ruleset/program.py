@@ -20,7 +20,7 @@ from filterd.core.verdict import Action, Reply
 from filterd.mail.message import Message
 from filterd.ruleset import composite, expr
 from filterd.ruleset.listing import Listing, Words, make_listing, read_list
-from filterd.ruleset.match import MAX_COUNT, Matcher, Pattern, compile_pattern
+from filterd.ruleset.match import MAX_COUNT, Matcher, Pattern, compile_branches, compile_pattern
 from filterd.ruleset.place import FIXED, FORMS, Place, place
 from filterd.ruleset.source import Declarations, Example, Origin, Rule
 from filterd.ruleset.syntax import PatternError
@@ -309,10 +309,13 @@ class _Compiler:
         return Looker(rule, tuple(places), patterns, unless, listing, stage)
 
     def _patterns(self, rule: Rule, sources: tuple[str, ...], key: str) -> tuple[Pattern, ...]:
-        made = []
+        made: list[Pattern] = []
         for index, source in enumerate(sources):
             try:
-                made.append(compile_pattern(source))
+                if rule.count is None:
+                    made += compile_branches(source)
+                else:  # counted are matches of the whole
+                    made.append(compile_pattern(source))
             except PatternError as error:
                 self.problem(rule, error.message, key, index, column=error.column)
         return tuple(made)

@@ -13,6 +13,7 @@ from enum import Enum
 
 MAX_DEPTH = 60  # nested groups; SpamAssassin's deepest shipped rule has 9
 MAX_PATTERN = 16_384  # characters; a longer one is a list and belongs in a file
+MAX_BRANCHES = 64  # alternatives that are looked for apart
 MAX_REPEAT = 1_000  # RE2's own ceiling for {n,m}
 
 
@@ -631,3 +632,35 @@ def beyond(node: Node) -> list[Beyond]:
             case _:
                 pass
     return sorted(found, key=lambda item: item.column)
+
+
+def branches(node: Node) -> list[Node]:
+    """The alternatives of a tree, each a tree of its own, or the tree alone.
+
+    Taken apart are choices at the top, and those beside which only zero-width places stand.
+    """
+    found: list[Node] = []
+    left = [node]
+    while left:
+        item = left.pop()
+        options = _options(item)
+        if options and len(found) + len(left) + len(options) <= MAX_BRANCHES:
+            left += reversed(options)
+        else:
+            found.append(item)
+    return found
+
+
+def _options(node: Node) -> list[Node]:
+    if isinstance(node, Choice):
+        return list(node.options)
+    if not isinstance(node, Sequence):
+        return []
+    choices = [n for n, item in enumerate(node.items) if not isinstance(item, Assertion)]
+    if len(choices) != 1:
+        return []
+    at = choices[0]
+    return [
+        Sequence((*node.items[:at], option, *node.items[at + 1 :]))
+        for option in _options(node.items[at])
+    ]
