@@ -18,20 +18,6 @@ WITHOUT_BEHAVIOUR = {
     "checks/catalogue.py",
     "scan/settings.py",
 }
-# Glue whose behaviour shows only where it is put together: the test that holds it.
-TESTED_ELSEWHERE = {
-    "frontends/cli/context.py": "frontends/cli/test_main.py",
-    "frontends/cli/doctor.py": "stories/test_wire.py",
-    "frontends/cli/manual.py": "architecture/test_manuals.py",
-    "frontends/cli/mta/health.py": "stories/test_wire.py",
-    "frontends/cli/serve.py": "stories/test_verdicts.py",
-    "frontends/cli/wire.py": "stories/test_wire.py",
-    "frontends/http/app.py": "frontends/http/test_api.py",
-    "frontends/http/chart.py": "frontends/http/test_page.py",
-    "frontends/http/schema.py": "frontends/http/test_api.py",
-    "frontends/http/service.py": "frontends/http/test_api.py",
-    "frontends/http/services.py": "frontends/http/test_api.py",
-}
 # Folders of tests that mirror no folder of the package.
 OTHER_TESTS = {
     "architecture",
@@ -67,13 +53,11 @@ def tests() -> set[str]:
 
 def test_every_module_has_a_test_file() -> None:
     settings = {name for name in modules() if name.endswith("/settings.py")}
-    excused = WITHOUT_BEHAVIOUR | set(TESTED_ELSEWHERE) | settings
+    excused = WITHOUT_BEHAVIOUR | settings
     assert sorted(modules() - tests() - excused) == []
 
 
 def test_no_module_is_excused_that_has_a_test_or_is_gone() -> None:
-    excused = WITHOUT_BEHAVIOUR | set(TESTED_ELSEWHERE)
+    excused = WITHOUT_BEHAVIOUR
     assert sorted(excused & tests()) == []
     assert sorted(excused - modules()) == []
-    missing = [t for t in TESTED_ELSEWHERE.values() if not (ROOT / "tests" / t).is_file()]
-    assert missing == []
