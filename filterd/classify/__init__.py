@@ -15,10 +15,22 @@ from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.core.shipped import shipped
 
 if TYPE_CHECKING:
+    from filterd.classify.follow import Follower
     from filterd.classify.learner import Learner
+    from filterd.core.clock import Clock
+    from filterd.core.labels import LabelFeed
     from filterd.store.labels import SqliteJournal
+    from filterd.store.settings import StoreSettings
 
-__all__ = ["open_classifier", "open_journal", "open_learner", "open_shipped", "shipped_model"]
+__all__ = [
+    "open_classifier",
+    "open_feed",
+    "open_follower",
+    "open_journal",
+    "open_learner",
+    "open_shipped",
+    "shipped_model",
+]
 
 SHIPPED = "ham-spam"
 
@@ -58,17 +70,47 @@ def open_journal(state_dir: Path) -> SqliteJournal:
     return SqliteJournal(Home(state_dir).journal)
 
 
-def open_learner(settings: ClassifierSettings, state_dir: Path) -> Learner:
-    """What writes labels; ConfigError when the folder cannot be made."""
+def open_learner(
+    settings: ClassifierSettings, state_dir: Path, store: StoreSettings | None = None
+) -> Learner:
+    """What writes labels; ConfigError when the folder cannot be made.
+
+    With `store` settings of kind redis, labels are shared between machines.
+    """
+    learner = _learner(settings, state_dir, store)
+    try:
+        learner.home.prepare()
+    except OSError as error:
+        where = str(error.filename or learner.home.folder)
+        problem = ConfigProblem(where, "", f"cannot be written: {error.strerror}")
+        raise ConfigError([problem]) from error
+    return learner
+
+
+def _learner(
+    settings: ClassifierSettings, state_dir: Path, store: StoreSettings | None
+) -> Learner:
     from filterd.classify.learner import Learner
 
     classifier = open_classifier(settings.model_copy(update={"enabled": True}), state_dir)
-    home = Home(state_dir)
-    try:
-        home.prepare()
-    except OSError as error:
-        where = str(error.filename or home.folder)
-        problem = ConfigProblem(where, "", f"cannot be written: {error.strerror}")
-        raise ConfigError([problem]) from error
     model = None if classifier is None else classifier.shipped
-    return Learner(settings, home, open_journal(state_dir), model)
+    journal = open_journal(state_dir)
+    return Learner(settings, Home(state_dir), journal, model, open_feed(store))
+
+
+def open_feed(store: StoreSettings | None) -> LabelFeed | None:
+    """Labels shared between machines; None where each machine has its own."""
+    if store is None or store.kind != "redis":
+        return None
+    from filterd.store.feed import RedisFeed
+
+    return RedisFeed(store)
+
+
+def open_follower(
+    settings: ClassifierSettings, state_dir: Path, store: StoreSettings, clock: Clock
+) -> Follower:
+    """What keeps this machine's classifier up to date; call its `tick` twice a second."""
+    from filterd.classify.follow import Follower
+
+    return Follower(_learner(settings, state_dir, store), clock)

@@ -22,10 +22,12 @@ from filterd.classify.local import Step
 from filterd.classify.model import Model
 from filterd.classify.settings import ClassifierSettings
 from filterd.core.labels import (
+    Fed,
     JournalSession,
     JournalStore,
     Kind,
     LabelEvent,
+    LabelFeed,
     Learned,
     standing,
 )
@@ -34,6 +36,7 @@ from filterd.mail.message import Message
 IDENTITY_FIELDS = ("from", "to", "cc", "subject", "date", "message-id")
 COPY_BYTES = 256 << 10  # of a message kept for retraining; features look at less
 CATCH_UP = 200  # events in one transaction
+FED_AT_ONCE = 32  # events taken over in one call
 ENOUGH = 2.0  # log odds (88 %) by which a message is on its labelled side after learning
 MOST_TURNS = 20  # steps for one message; a correction must hold, a wrong one must not rule
 
@@ -80,51 +83,110 @@ class Learner:
         home: Home,
         journal: JournalStore,
         shipped: Model | None,
+        feed: LabelFeed | None = None,
     ) -> None:
+        self.home = home
+        self.journal = journal
+        self.feed = feed
         self._settings = settings
-        self._home = home
-        self._journal = journal
         self._shipped = shipped
 
     def learn(self, said: Sequence[Said]) -> list[Outcome]:
-        """Journal and learn a batch; in force in every worker when it returns."""
+        """Journal and learn a batch; in force in every worker of this machine when it returns."""
+        if self.feed is not None:
+            self.sync()
         prepared = [(one, identity(one.message), _copy(one.message)) for one in said]
         outcomes: list[Outcome] = []
+        events: list[tuple[LabelEvent, bytes]] = []
 
         def work(session: JournalSession) -> None:
             outcomes.clear()
+            events.clear()
             for one, digest, copy in prepared:
-                outcomes.append(_record(session, one, digest, copy))
+                outcome = _outcome(session, one, digest, {e.digest: e for e, _ in events})
+                outcomes.append(outcome)
+                if outcome in _WRITTEN:
+                    events.append((_event(one, digest), copy))
+            if self.feed is None:
+                for event, copy in events:
+                    session.append(event)
+                    if event.kind is not Kind.FORGET:
+                        session.keep(event.digest, copy)
 
-        self._journal.write(work)
-        fresh = {
-            digest: one.message
-            for (one, digest, _), outcome in zip(prepared, outcomes, strict=True)
-            if outcome is not Outcome.KNOWN
-        }
-        self.catch_up(fresh)
+        self.journal.write(work)
+        if events:
+            messages = {digest: one.message for one, digest, _ in prepared}
+            self._settle(events, messages)
         return outcomes
 
     def unlearn(self, user: str, since: float, at: float) -> int:
         """Take back all that a user said from then on; how many messages that touches."""
+        if self.feed is not None:
+            self.sync()
         touched = 0
+        event = LabelEvent(Kind.RETRACT, at, user=user, since=since)
 
         def work(session: JournalSession) -> None:
             nonlocal touched
             touched = len(session.said_by(user, since))
-            session.append(LabelEvent(Kind.RETRACT, at, user=user, since=since))
+            if self.feed is None:
+                session.append(event)
 
-        self._journal.write(work)
-        self.catch_up()
+        self.journal.write(work)
+        self._settle([(event, b"")], {})
         return touched
+
+    def _settle(
+        self, events: Sequence[tuple[LabelEvent, bytes]], messages: dict[bytes, Message]
+    ) -> None:
+        """Pass the events on where labels are shared, then learn up to the end."""
+        if self.feed is None:
+            self.catch_up(messages)
+            return
+        self.feed.put([(e, b"" if e.kind is Kind.FORGET else copy) for e, copy in events])
+        self.sync(messages)
+
+    def sync(self, known: dict[bytes, Message] | None = None) -> int:
+        """Take over what other machines said, and learn it; how many events that was."""
+        if self.feed is None:
+            return self.catch_up(known)
+        self.home.prepare()
+        while True:
+            last = self.last_fed()
+            fed = self.feed.after(last, FED_AT_ONCE)
+            if not fed:
+                return self.catch_up(known)
+
+            def work(
+                session: JournalSession, fed: Sequence[Fed] = fed, last: str = last
+            ) -> None:
+                if session.last_fed() != last:
+                    return  # another process of this machine was faster
+                for one in fed:
+                    session.append(one.event, one.id)
+                    if one.copy:
+                        session.keep(one.event.digest, one.copy)
+
+            self.journal.write(work)
+
+    def last_fed(self) -> str:
+        """How far the journal has come in the common order."""
+        found = ""
+
+        def work(session: JournalSession) -> None:
+            nonlocal found
+            found = session.last_fed()
+
+        self.journal.read(work)
+        return found
 
     def catch_up(self, known: dict[bytes, Message] | None = None) -> int:
         """Bring the live weights to the end of the journal; how many events that took.
 
         `known` spares reading back copies of messages that are at hand.
         """
-        identity_in_force = self._home.prepare()
-        live = LiveModel.open(self._home.live_path(identity_in_force), writable=True)
+        identity_in_force = self.home.prepare()
+        live = LiveModel.open(self.home.live_path(identity_in_force), writable=True)
         turn = _Turn(
             live,
             identity_in_force,
@@ -142,7 +204,7 @@ class Learner:
                     count = len(events)
                     turn.follow(session, events)
 
-                self._journal.write(work)
+                self.journal.write(work)
                 done += count
                 if count < CATCH_UP:
                     return done
@@ -216,31 +278,35 @@ def learn_until_it_holds(
     return total
 
 
-def _record(session: JournalSession, said: Said, digest: bytes, copy: bytes) -> Outcome:
-    before = standing(session.of(digest), session.retractions())
+_WRITTEN = frozenset({Outcome.LEARNED, Outcome.CHANGED, Outcome.FORGOTTEN})
+
+
+def _outcome(
+    session: JournalSession, said: Said, digest: bytes, batch: dict[bytes, LabelEvent]
+) -> Outcome:
+    """What this label does, after those of the journal and of the batch before it."""
+    before = batch.get(digest) or standing(session.of(digest), session.retractions())
+    if before is not None and before.kind is Kind.FORGET:
+        before = None
     if said.kind is Kind.FORGET:
-        if before is None:
-            return Outcome.UNKNOWN
-    elif before is not None and before.kind is said.kind:
-        if before.is_human or said.origin == "auto":
-            return Outcome.KNOWN
-    elif before is not None and before.is_human and said.origin == "auto":
+        return Outcome.FORGOTTEN if before is not None else Outcome.UNKNOWN
+    if before is None:
+        return Outcome.LEARNED
+    if before.kind is said.kind or (before.is_human and said.origin == "auto"):
         return Outcome.KNOWN  # a machine never outweighs a person
-    session.append(
-        LabelEvent(
-            said.kind,
-            said.at,
-            digest,
-            user=said.user,
-            origin=said.origin,
-            name=said.name,
-            source=said.source,
-        )
+    return Outcome.CHANGED
+
+
+def _event(said: Said, digest: bytes) -> LabelEvent:
+    return LabelEvent(
+        said.kind,
+        said.at,
+        digest,
+        user=said.user,
+        origin=said.origin,
+        name=said.name,
+        source=said.source,
     )
-    if said.kind is Kind.FORGET:
-        return Outcome.FORGOTTEN
-    session.keep(digest, copy)
-    return Outcome.LEARNED if before is None else Outcome.CHANGED
 
 
 def _copy(message: Message) -> bytes:

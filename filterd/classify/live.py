@@ -100,7 +100,7 @@ class LiveModel:
         return cls(path, plain)
 
     @classmethod
-    def create(cls, path: Path, base: Model | None = None) -> None:
+    def create(cls, path: Path, base: Model | None = None, position: int | None = None) -> None:
         """Write a fresh file, from a published model or empty, and put it in place at once."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         with temporary.open("wb") as stream:
@@ -110,6 +110,8 @@ class LiveModel:
         _stamp(plain)
         if base is not None:
             cls(path, plain).copy(base)
+        if position is not None:
+            cls(path, plain).position = position
         image.flush()
         temporary.replace(path)
 

@@ -67,6 +67,11 @@ def load(folder: Path) -> Model:
     )
 
 
+def refused(path: Path, message: str) -> ConfigError:
+    """The error of a model that is not used."""
+    return ConfigError([ConfigProblem(str(path), "", message)])
+
+
 def _array(
     folder: Path, entry: ArrayFile, shape: tuple[int, ...], types: tuple[str, ...]
 ) -> NDArray[Any]:

@@ -110,14 +110,19 @@ def store(home: Home, fitted: Fitted, manifest: Manifest, now: float) -> Model:
     return models.load(final)
 
 
-def put_in_force(home: Home, identity: str, by: str, now: float) -> None:
-    """Switch to a published model ("none": labels alone); workers follow with their next message."""
+def put_in_force(
+    home: Home, identity: str, by: str, now: float, position: int | None = None
+) -> None:
+    """Switch to a published model ("none": labels alone); workers follow with their next message.
+
+    `position`: up to where the journal of this machine is in it, when another machine made it.
+    """
     home.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     base: Model | None = None
     if identity != NONE:
         base = models.load(home.model_path(identity))
     if not home.live_path(identity).exists():
-        LiveModel.create(home.live_path(identity), base)
+        LiveModel.create(home.live_path(identity), base, position)
     if home.current() is None and identity != NONE:
         _note(home, Entry(_iso(now), NONE, "start"))
     home.point(identity)

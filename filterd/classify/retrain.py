@@ -11,7 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,9 +100,13 @@ def retrain(
     skipped: int = 0,
     is_dry: bool = False,
     is_forced: bool = False,
+    share: Callable[[str], None] = lambda _: None,
     progress: Progress = lambda: None,
 ) -> Retrained:
-    """Fit, try, and publish if the gate lets it; ConfigError when there is too little mail."""
+    """Fit, try, and publish if the gate lets it; ConfigError when there is too little mail.
+
+    `share` is told the id before the model comes into force here, and may refuse by raising.
+    """
     home, shipped = classifier.home, classifier.shipped
     is_spam = examples.is_spam
     spam = int(is_spam.sum())
@@ -133,6 +137,7 @@ def retrain(
     model: Model = store(home, trained.model, manifest, now)
     is_published = not is_dry and (is_forced or not gate.refusal)
     if is_published:
+        share(model.manifest.id)
         put_in_force(home, model.manifest.id, "retrain", now)
         canary.with_slice(fresh).save(home.canary)
     return Retrained(

@@ -1,13 +1,14 @@
 """labels - what people said about messages: the append-only journal, and its seam.
 
-Owns:   LabelEvent, Kind, Learned, JournalStore and JournalSession (protocols), `standing`: which label holds.
+Owns:   LabelEvent, Kind, Learned, `standing` (which label holds); protocols JournalStore, JournalSession,
+        LabelFeed.
 Rules of this file: an event is never changed or removed, a later one outweighs it: the last human
         label wins over any other, a machine's label counts only where no human spoke.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -73,11 +74,54 @@ class Learned:
     steps: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A label as machines pass it on: where it is in their common order, the event, the mail itself."""
+
+    id: str
+    event: LabelEvent
+    copy: bytes  # compressed; empty for FORGET and RETRACT
+
+
+class LabelFeed(Protocol):
+    """The labels and the model that several machines share. Methods may raise StoreUnavailable."""
+
+    def put(self, said: Sequence[tuple[LabelEvent, bytes]]) -> None:
+        """Add events, each with its copy of the mail, to the end of the common order."""
+        ...
+
+    def after(self, identifier: str, limit: int) -> Sequence[Fed]:
+        """What follows that place of the common order; "" is its start."""
+        ...
+
+    def news(self, identifier: str) -> tuple[bool, str]:
+        """(whether anything follows that place, the id of the shared model in force or "")."""
+        ...
+
+    def share_model(self, identifier: str, files: Mapping[str, bytes]) -> None:
+        """Make a model the one in force on every machine."""
+        ...
+
+    def model(self, identifier: str) -> Mapping[str, bytes]:
+        """The files of a shared model; empty when it is not there."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class JournalSession(Protocol):
     """The journal within one transaction."""
 
-    def append(self, event: LabelEvent) -> int:
-        """Write an event at the end; its position."""
+    def append(self, event: LabelEvent, feed: str = "") -> int:
+        """Write an event at the end; its position. `feed` is its place in the common order."""
+        ...
+
+    def last_fed(self) -> str:
+        """The place in the common order of the newest event that came from there."""
+        ...
+
+    def position_of(self, feed: str) -> int:
+        """The last position that was not behind that place of the common order."""
         ...
 
     def keep(self, digest: bytes, copy: bytes) -> None:
@@ -118,6 +162,10 @@ class JournalStore(Protocol):
 
     def write(self, work: Callable[[JournalSession], None]) -> None:
         """Run `work` in one transaction: all of it is kept, or none."""
+        ...
+
+    def read(self, work: Callable[[JournalSession], None]) -> None:
+        """Run `work`, which only reads."""
         ...
 
     def last(self) -> int:

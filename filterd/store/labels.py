@@ -54,6 +54,12 @@ def _event(row: tuple[str, float, bytes, str, str, str, str, float, int]) -> Lab
     )
 
 
+def _place(feed: str) -> tuple[int, int]:
+    """A place in the common order (MILLISECONDS-NUMBER) that can be compared."""
+    milliseconds, _, number = feed.partition("-")
+    return int(milliseconds or 0), int(number or 0)
+
+
 class Session:
     """One transaction (core.labels.JournalSession)."""
 
@@ -77,6 +83,20 @@ class Session:
             ),
         )
         return int(cursor.lastrowid or 0)
+
+    def last_fed(self) -> str:
+        row = self._db.execute(
+            "SELECT feed FROM event WHERE feed != '' ORDER BY position DESC LIMIT 1"
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def position_of(self, feed: str) -> int:
+        wanted = _place(feed)
+        rows = self._db.execute("SELECT position, feed FROM event ORDER BY position DESC")
+        for position, found in rows:
+            if found and _place(found) <= wanted:
+                return int(position)
+        return 0
 
     def keep(self, digest: bytes, copy: bytes) -> None:
         self._db.execute("INSERT OR IGNORE INTO copy VALUES (?,?)", (digest, copy))
@@ -139,6 +159,9 @@ class SqliteJournal:
 
     def write(self, work: Callable[[JournalSession], None]) -> None:
         self._guard(lambda: self._database.write(lambda db: work(Session(db))))
+
+    def read(self, work: Callable[[JournalSession], None]) -> None:
+        self._guard(lambda: self._database.read(lambda db: work(Session(db))))
 
     def last(self) -> int:
         query = "SELECT coalesce(max(position), 0) FROM event"

@@ -121,7 +121,9 @@ def unlearn(context: Context, user: str, since: str, as_json: bool) -> int:
     now = SystemClock().now()
     start = moment(since, now)
     settings = context.settings
-    touched = open_learner(settings.classifier, settings.state_dir).unlearn(user, start, now)
+    touched = open_learner(settings.classifier, settings.state_dir, settings.store).unlearn(
+        user, start, now
+    )
     if as_json:
         print_json({"user": user, "since": start, "messages": touched})
     else:
@@ -159,7 +161,7 @@ def _learn(
     if missing:
         fail(f"no such file or folder: {', '.join(missing)}")
     settings = context.settings
-    learner = open_learner(settings.classifier, settings.state_dir)
+    learner = open_learner(settings.classifier, settings.state_dir, settings.store)
     failed = Unreadable()
     counts: Counter[str] = Counter()
     said = _said(kind, paths, user or getpass.getuser(), source, failed)

@@ -112,7 +112,8 @@ def rollback(context: Context, identity: str | None, as_json: bool) -> int:
 
     Labels learned since stay learned.
     """
-    from filterd.classify import open_learner
+    from filterd.classify import open_feed, open_learner
+    from filterd.classify.follow import share
     from filterd.classify.home import NONE, Home
     from filterd.classify.publish import find
     from filterd.classify.publish import rollback as roll
@@ -122,7 +123,8 @@ def rollback(context: Context, identity: str | None, as_json: bool) -> int:
     if identity is not None and identity != NONE:
         identity = find(home, identity).name
     now_in_force = roll(home, identity, SystemClock().now())
-    open_learner(settings.classifier, settings.state_dir).catch_up()
+    share(open_feed(settings.store), home, now_in_force)
+    open_learner(settings.classifier, settings.state_dir, settings.store).catch_up()
     if as_json:
         print_json({"in_force": now_in_force})
     else:

@@ -68,7 +68,8 @@ def retrain(
     give collections one by one. The model is published, and in force in every worker at once, unless
     it would call known ham spam; `filterd model rollback` takes it back.
     """
-    from filterd.classify import open_classifier
+    from filterd.classify import open_classifier, open_feed
+    from filterd.classify.follow import share
     from filterd.classify.report import findings, write
     from filterd.classify.retrain import retrain as run
     from filterd.classify.spill import TrainingSet
@@ -87,8 +88,8 @@ def retrain(
     except OSError as error:
         fail(f"{home.folder}: {error.strerror}")
     with TrainingSet(home.folder) as examples:
-        skipped, position, unreadable = _gather(context, examples, spam, ham)
-        notes = {"source": "paths" if spam else "journal"}
+        skipped, position, notes, unreadable = _gather(context, examples, spam, ham)
+        feed = open_feed(settings.store)
         steps = iter(progress(range(7 * len(examples)), "fitting", 7 * len(examples)))
         done = run(
             examples,
@@ -100,6 +101,7 @@ def retrain(
             skipped=skipped,
             is_dry=dry_run,
             is_forced=force,
+            share=lambda identity: share(feed, home, identity),
             progress=lambda: next(steps, None),
         )
         found = findings(examples, done, time.monotonic() - started)
@@ -109,7 +111,7 @@ def retrain(
     if done.is_published:
         from filterd.classify import open_learner
 
-        open_learner(settings.classifier, settings.state_dir).catch_up()
+        open_learner(settings.classifier, settings.state_dir, settings.store).catch_up()
     _show(done, found, as_json=as_json)
     for path, why in unreadable:
         click.echo(f"{path}: {why}", err=True)
@@ -118,8 +120,9 @@ def retrain(
 
 def _gather(
     context: Context, examples: TrainingSet, spam: tuple[Path, ...], ham: tuple[Path, ...]
-) -> tuple[int, int, list[tuple[str, str]]]:
-    """(messages passed over, journal position that is in, files that could not be read)."""
+) -> tuple[int, int, dict[str, str], list[tuple[str, str]]]:
+    """(messages passed over, journal position that is in, notes, files that could not be read)."""
+    from filterd.classify import open_learner
     from filterd.classify.corpus import Unreadable, messages, tell_apart
     from filterd.classify.gather import from_journal, from_paths
 
@@ -128,12 +131,13 @@ def _gather(
         stream = chain(messages(spam, True, failed), messages(ham, False, failed))
         by_kind = not tell_apart(spam, ham)
         skipped = from_paths(progress(stream, "reading"), examples, by_kind=by_kind)
-        return skipped, 0, failed.paths
-    from filterd.classify import open_journal
-
-    journal = open_journal(context.settings.state_dir)
-    position = journal.last()
-    return from_journal(journal, examples), position, []
+        return skipped, 0, {"source": "paths"}, failed.paths
+    settings = context.settings
+    learner = open_learner(settings.classifier, settings.state_dir, settings.store)
+    learner.sync()
+    position = learner.journal.last()
+    notes = {"source": "journal", "fed": learner.last_fed()}
+    return from_journal(learner.journal, examples), position, notes, []
 
 
 def _show(done: Retrained, found: dict[str, Any], *, as_json: bool) -> None:
