@@ -88,3 +88,9 @@ def _fenced(name: str) -> Any:
         return original(self, *arguments)
 
     return call
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--accept", action="store_true", help="make what golden cases got the expectation"
+    )

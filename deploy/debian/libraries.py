@@ -72,4 +72,5 @@ def main(lock: Path, site: Path, target: Path, lean: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(Path, sys.argv[1:4]), lean="--lean" in sys.argv[4:]))
+    lock_file, source, folder = map(Path, sys.argv[1:4])
+    sys.exit(main(lock_file, source, folder, lean="--lean" in sys.argv[4:]))

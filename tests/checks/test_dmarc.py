@@ -200,7 +200,7 @@ def test_walks_of_identifiers_are_announced_too() -> None:
     announced = set(dmarc.CHECK.questions(tx, dmarc.Settings()))
     assert set(asked) <= announced
     assert "_dmarc.b.example.com" in {question.name for question in asked}
-    assert not any("elsewhere" in question.name for question in announced)
+    assert not any("elsewhere" in str(question) for question in announced)
 
 
 def test_questions_are_those_that_run_asks() -> None:

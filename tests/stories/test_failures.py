@@ -93,9 +93,7 @@ def test_a_rule_file_that_does_not_compile_stops_the_start_and_says_where(
     service = Service(CALM)
     rules = service.folder / "rules.d"
     rules.mkdir()
-    (rules / "50-mine.toml").write_text(
-        '[rule.BROKEN]\nwhere = "body"\nmatch = "(unclosed"\n'
-    )
+    (rules / "50-mine.toml").write_text('[rule.BROKEN]\nwhere = "body"\nmatch = "(unclosed"\n')
     try:
         with pytest.raises(RuntimeError) as failure:
             service.start()
@@ -113,9 +111,7 @@ def test_a_rule_file_that_breaks_later_leaves_the_running_set_alone(
     before = sorted(service.workers())
     rules = service.folder / "rules.d"
     rules.mkdir(exist_ok=True)
-    (rules / "50-mine.toml").write_text(
-        '[rule.BROKEN]\nwhere = "body"\nmatch = "(unclosed"\n'
-    )
+    (rules / "50-mine.toml").write_text('[rule.BROKEN]\nwhere = "body"\nmatch = "(unclosed"\n')
     service.reload()
     wait_until(lambda: "50-mine.toml" in service.log(), 20.0, "the complaint")
     assert sorted(service.workers()) == before
