@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from filterd.assembly import Assembly
+from filterd.classify import open_follower
 from filterd.core.clock import SystemClock
 from filterd.core.history import remember
 from filterd.core.labels import Kind
@@ -26,16 +27,19 @@ from filterd.frontends.milter.service import DelayGate, MilterService
 from filterd.observe.log import MessageLog
 from filterd.observe.metrics import Meter, Sample
 from filterd.scan.scanner import Observer, Scanner
+from filterd.serve.rounds import Rounds
 from filterd.store import open_stores
 from filterd.store.dmarc import open_reports
 
 if TYPE_CHECKING:
+    from filterd.classify.follow import Follower
     from filterd.classify.learner import Learner
     from filterd.mail.message import Message
 
 log = logging.getLogger("filterd")
 
 MILTER_NAME = "filterd"
+LABELS_EVERY = 0.4  # seconds: what was said anywhere is in force within one
 TARPIT_PLACES = 100  # sessions that one worker holds at once; over it nobody is held
 
 
@@ -54,6 +58,14 @@ class Desk:
         wants_reports = settings.dmarc_reports.enabled
         self._reports = open_reports(settings.state_dir) if wants_reports else None
         self.meter: Meter | None = None
+        self._follower: Follower | None = None
+        self._labels: Rounds | None = None
+        if settings.classifier.enabled:
+            self._follower = open_follower(
+                settings.classifier, settings.state_dir, settings.store, clock
+            )
+            self._labels = Rounds(self._follower.tick, LABELS_EVERY, "filterd-labels")
+            self._labels.start()
         self._observers: list[Observer] = [MessageLog(settings.log)]
         if settings.metrics.enabled:
             self.meter = Meter(
@@ -92,6 +104,10 @@ class Desk:
 
     def close(self) -> None:
         """Flush and release."""
+        if self._labels is not None:
+            self._labels.close()
+        if self._follower is not None:
+            self._follower.close()
         if self.meter is not None:
             self.meter.close()
         self.zones.close()
@@ -157,7 +173,7 @@ def _teacher(assembly: Assembly) -> Callable[[Message, str, str], str]:
         from filterd.classify.learner import Said
 
         if not opened:
-            opened.append(open_learner(settings.classifier, settings.state_dir))
+            opened.append(open_learner(settings.classifier, settings.state_dir, settings.store))
         said = Said(message, Kind(label), clock.now(), user=user, origin="http")
         return opened[0].learn([said])[0].value
 
