@@ -72,6 +72,7 @@ def started(stack: contextlib.ExitStack, kind: str, settings: Mapping[str, objec
     else:
         equates = f"S={service.sendmail}, F=T, T=C:10s;S:20s;R:20s;E:60s"
         mta = available(PrivateSendmail, sink.port, filters=[equates], name=NAME)
+    stack.callback(mta.close)  # its folder is there already, even if the service does not start
     stack.enter_context(service)
     stack.enter_context(mta)
     return Chain(mta, service, sink)
