@@ -188,7 +188,9 @@ def _source(documents: tuple[HtmlDocument, ...]) -> Iterator[Hit]:
         split = sum(1 for _ in zip(range(20), _SPLIT_WORD.finditer(source), strict=False))
         if split >= 4:
             yield Hit("HTML_SPLIT_WORDS", f"{split} times")
-        invented = {name for name in document.counts if len(name) >= 5} - _KNOWN_TAGS
+        invented = {
+            one for one in document.counts if len(one) >= 5 and one.isalpha()
+        } - _KNOWN_TAGS
         if len(invented) >= 3:
             yield Hit("HTML_INVENTED_TAGS", ", ".join(sorted(invented)[:4]))
         prose = source.count("<!--") and sum(

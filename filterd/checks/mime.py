@@ -7,7 +7,6 @@ Not here: files (checks.attachment), HTML (checks.html).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from filterd.core.check import Check, CheckSettings, Services
@@ -19,7 +18,6 @@ from filterd.mail.message import Message
 from filterd.mail.mime import Part
 
 SAMPLE = 20_000  # bytes of a part that are looked at
-COMPARED = 6_000  # characters of a plain part that are sought in the HTML beside it
 MARKED = {
     "too-many-parts": "MIME_TOO_MANY_PARTS",
     "too-deep": "MIME_TOO_DEEP",
@@ -37,9 +35,6 @@ FAR = frozenset(
     {"cp1251", "koi8_r", "koi8_u", "cp1253", "cp1255", "cp1256", "gb18030", "big5hkscs", "cp949",
      "cp932", "iso2022_jp_ext", "euc_jp", "iso8859_5", "iso8859_6", "iso8859_7", "iso8859_8", "cp874"}
 )  # fmt: skip
-
-
-_WORD = re.compile(r"[^\W\d_]{4,}+")
 
 
 class Settings(CheckSettings):
@@ -129,9 +124,9 @@ def _alternatives(message: Message) -> Iterator[Hit]:
         around = message.parts[part.parent]
         if around.content_type != "multipart/alternative" or not message.html:
             continue
-        plain = _words(part.text[:COMPARED])
-        html = _words(" ".join(document.visible[: 2 * COMPARED] for document in message.html))
-        if len(plain) >= 40 and len(html) >= 5:
+        plain = _words(part.text[:SAMPLE])
+        html = _words(" ".join(document.visible[:SAMPLE] for document in message.html))
+        if len(plain) >= 50 and len(html) >= 5:
             common = len(plain & html)
             if common * 5 < len(plain) and common * 2 < len(html):
                 yield Hit("MIME_ALTERNATIVE_DIFFERS", f"{common} of {len(plain)} words")
@@ -141,7 +136,10 @@ def _alternatives(message: Message) -> Iterator[Hit]:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower()))
+    """Whole words of letters; what stands in links is none."""
+    return frozenset(
+        word for word in set(text.lower().split()) if len(word) > 3 and word.isalpha()
+    )
 
 
 CHECK = Check(
