@@ -68,6 +68,8 @@ class MilterService:
 
     def retire(self, patience: float) -> None:
         """Take no new connections, wait up to `patience` seconds for the live ones."""
+        if self._listening < 0:  # told to stop before it began
+            return
         dead = socket.socket(socket.AF_UNIX)
         dead.bind("")  # an abstract address nobody knows
         dead.listen(1)
