@@ -44,3 +44,19 @@ def test_a_rule_file_that_does_not_compile_says_where(tmp_path: Path) -> None:
     settings = load(None, {"state_dir": str(tmp_path), "rules.directory": str(rules)}).settings
     with pytest.raises(ConfigError, match=r"mine\.toml: ?\d+:\d+"):
         Assembly.of(settings)
+
+
+def test_our_domains_are_known_to_whoever_looks_for_forgeries(tmp_path: Path) -> None:
+    settings = load(
+        None, {"state_dir": str(tmp_path), "local_domains": '["example.net"]'}
+    ).settings
+    scanner = Assembly.of(settings).scanner(resolver=NoDns(), stores=None, clock=FixedClock())
+    forged = submission(
+        b"From: Boss <boss@example.net>\nSubject: x\n\nbody\n",
+        client="192.0.2.1",
+        helo="example.net",
+        mail_from="a@elsewhere.example",
+    )
+    symbols = {hit.symbol for hit in scanner.scan(forged).hits}
+    assert any(symbol.startswith("FROM_OWN") for symbol in symbols)
+    assert "HELO_OURS" in symbols

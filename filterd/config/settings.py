@@ -192,8 +192,12 @@ class FilterSettings(Settings):
 
     @property
     def check_settings(self) -> Mapping[str, CheckSettings]:
-        """The settings of every check, by name."""
-        return {check.name: getattr(self.checks, check.name) for check in ALL}
+        """The settings of every check, by name; what is ours goes to those who look for forgeries."""
+        found: dict[str, CheckSettings] = {c.name: getattr(self.checks, c.name) for c in ALL}
+        for name, key in (("author", "own_domains"), ("helo", "own_names")):
+            if self.local_domains and not getattr(found[name], key):
+                found[name] = found[name].model_copy(update={key: self.local_domains})
+        return found
 
     @property
     def run_dir(self) -> Path:
