@@ -40,7 +40,7 @@ class Settings(CheckSettings):
         default=1.0, ge=0, le=20, description="Seconds for each point above `start`."
     )
     ceiling: Duration = Field(
-        default=5.0,
+        default=2.0,
         le=25,  # Postfix waits 30 s for a command (milter_command_timeout)
         description="Longest an answer to CONNECT or RCPT is held; keep it well below the MTA's"
         " command timeout (Postfix: 30 s).",
@@ -51,12 +51,12 @@ class Settings(CheckSettings):
         description="Score of the whole message from which the last answer is held.",
     )
     end_ceiling: Duration = Field(
-        default=10.0,
+        default=3.0,
         le=240,  # Postfix waits 300 s at end-of-message (milter_content_timeout)
         description="Longest the last answer is held (Postfix waits 300 s for it).",
     )
     total: Duration = Field(
-        default=20.0,
+        default=5.0,
         le=280,
         description="Longest all answers of one message are held together.",
     )
@@ -64,7 +64,7 @@ class Settings(CheckSettings):
         default=3.0, ge=1, le=20, description="RATE_HIGH makes the wait so many times as long."
     )
     per_mark: Duration = Field(
-        default=1.0,
+        default=0.1,
         le=20,
         description="Each suspicious message of a network is a mark; a mark adds so much to every wait"
         " and fades within ten minutes. At CONNECT nothing else is known.",

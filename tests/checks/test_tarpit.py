@@ -18,7 +18,13 @@ from tests.support.builders import a_transaction, no_dns
 
 SPAMMY = Hit("DNSBL_LISTED")
 STERN = Settings(
-    start=3, seconds_per_point=1.5, ceiling=15, end_start=12, end_ceiling=25, total=60
+    start=3,
+    seconds_per_point=1.5,
+    ceiling=15,
+    end_start=12,
+    end_ceiling=25,
+    total=60,
+    per_mark=1.0,
 )
 
 
