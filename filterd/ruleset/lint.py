@@ -155,12 +155,13 @@ class _Linter:
                 yield from self._patterns(name, looker, origin)
 
     def _patterns(self, name: str, looker: Looker, origin: Origin) -> Iterator[Finding]:
-        seen: dict[str, int] = {}
-        for index, pattern in enumerate(looker.patterns):
-            if pattern.source in seen:
+        written = looker.rule.match  # a pattern may be compiled in several parts
+        for index, source in enumerate(written):
+            if source in written[:index]:
                 message = f"{name}: the same pattern twice"
                 yield self.say(Level.WARNING, origin, message, "match", index)
-            seen[pattern.source] = index
+        for pattern in looker.patterns:
+            index = written.index(pattern.source) if pattern.source in written else 0
             if pattern.engine.search(b"") is not None and looker.rule.count is None:
                 message = f"{name}: the pattern matches the empty text, so it always hits"
                 yield self.say(Level.WARNING, origin, message, "match", index)
