@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,14 @@ def test_our_domains_are_known_to_whoever_looks_for_forgeries(tmp_path: Path) ->
     symbols = {hit.symbol for hit in scanner.scan(forged).hits}
     assert any(symbol.startswith("FROM_OWN") for symbol in symbols)
     assert "HELO_OURS" in symbols
+
+
+def test_warming_up_runs_every_part_without_failure(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assembly = Assembly.of(load(None, {"state_dir": str(tmp_path)}).settings)
+    before = threading.active_count()
+    assembly.warm()
+    assert caplog.records == []
+    assert threading.active_count() == before
+    assert list(tmp_path.iterdir()) == []
