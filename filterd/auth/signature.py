@@ -19,11 +19,13 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-from dkim.canonicalization import Relaxed
-from dkim.util import InvalidTagValueList, parse_tag_value
-
+from filterd.auth.offline import without_resolvers
 from filterd.mail.header import Field, Header
 from filterd.mail.message import Message
+
+with without_resolvers():
+    from dkim.canonicalization import Relaxed
+    from dkim.util import InvalidTagValueList, parse_tag_value
 
 _TAG_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*\Z")
 _WHITE = bytes(range(0x21))  # all that may fold a base64 value, and nothing that is base64

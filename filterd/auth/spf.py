@@ -20,12 +20,14 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Literal
 
-import spf
-
+from filterd.auth.offline import without_resolvers
 from filterd.core.lookup import Answer, Ask, RRType, Status, question
 from filterd.core.transaction import Address
 from filterd.mail.authres import AuthResult, Property
 from filterd.mail.domain import to_alabel
+
+with without_resolvers():
+    import spf
 
 Identity = Literal["helo", "mailfrom"]
 
