@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, repeat
 from typing import NamedTuple
 from zlib import crc32
@@ -27,7 +28,7 @@ from filterd.classify.source import Source
 from filterd.classify.structure import order, shape
 from filterd.mail.message import Message
 
-VERSION = 2
+VERSION = 3
 
 GROUPS = ("authored", "body", "head", "fields", "words", "shape", "order")
 _AT = {name: index for index, name in enumerate(GROUPS)}
@@ -68,8 +69,9 @@ _WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789$%'!-") | frozense
 _TO_WORDS = bytes(byte if byte in _WORD_BYTES else 0x20 for byte in range(256))
 _FIELD_BYTES = _WORD_BYTES | frozenset(b"._@")
 _TO_FIELD_WORDS = bytes(
-    byte if byte in _FIELD_BYTES else 0x20 for byte in bytes(range(256)).lower()
+    byte if byte in _FIELD_BYTES or byte == 0x0A else 0x20 for byte in bytes(range(256)).lower()
 )
+_ONE_LINE = bytes(0x20 if byte == 0x0A else byte for byte in range(256))
 _PAIR = np.uint64(0x100000001B3)
 _BITS_32 = np.uint64(0xFFFFFFFF)
 
@@ -136,11 +138,15 @@ class Tokens:
     def __init__(self, read: Source) -> None:
         self._fields: list[tuple[int, str, list[bytes]]] = []  # first position, key, words
         fields: list[int] = []
-        for key, field in read.fields if read.is_local else ():
-            words = field.raw[:FIELD_BYTES].translate(_TO_FIELD_WORDS).split()
-            del words[MAX_TOKENS_A_FIELD:]
-            self._fields.append((len(fields), key, words))
-            fields.extend(map(crc32, words, repeat(crc32(key.encode("latin-1", "replace")))))
+        if read.is_local and read.fields:
+            # One pass for all values: newlines, which none has after this, keep them apart.
+            raw = b"\n".join([f.raw[:FIELD_BYTES].translate(_ONE_LINE) for _, f in read.fields])
+            values = raw.translate(_TO_FIELD_WORDS).split(b"\n")
+            for (key, _), value in zip(read.fields, values, strict=True):
+                words = value.split()
+                del words[MAX_TOKENS_A_FIELD:]
+                self._fields.append((len(fields), key, words))
+                fields.extend(map(crc32, words, repeat(_salt(key))))
         self._text = read.text.translate(_TO_WORDS).split()
         named, built, ordered = _named(read), _encoded(shape(read)), _encoded(order(read))
         self._rest = named + built + ordered
@@ -176,6 +182,11 @@ class Tokens:
             index -= 1
         start, key, words = self._fields[index]
         return f"{key}: {_show(words[position - start])}"
+
+
+@lru_cache(maxsize=4096)
+def _salt(key: str) -> int:
+    return crc32(key.encode("latin-1", "replace"))
 
 
 def _named(read: Source) -> list[bytes]:

@@ -15,7 +15,6 @@ from functools import lru_cache
 from filterd.mail.header import Field
 from filterd.mail.link import Link
 from filterd.mail.message import Message
-from filterd.mail.text import decode_words
 
 # Prefixes, lower case. Verdicts, mailbox state and delivery marks: they say what another program or the
 # collecting site thought, so they must not teach (measured: with them every figure is trivially good).
@@ -89,12 +88,10 @@ def read(message: Message, *, is_local: bool = True) -> Source:
 
 def _decoded(message: Message, name: str) -> str:
     found = message.header.first(name)
-    if found is None:
-        return ""
-    raw = found.unfolded[:AUTHORED_BYTES]
+    raw = found.unfolded[:AUTHORED_BYTES] if found is not None else b""
     if b"=?" not in raw and raw.isascii():
         return raw.decode("ascii")
-    return decode_words(raw)[:AUTHORED_BYTES]
+    return message.decoded(name)[:AUTHORED_BYTES]
 
 
 @lru_cache(maxsize=4096)

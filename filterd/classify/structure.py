@@ -11,12 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from filterd.classify.source import MAX_PARTS, Source
 from filterd.mail.address import Mailbox
 from filterd.mail.header import Field
-from filterd.mail.link import Link
 
 # Fields whose place says who the author's software and sender's service are. Left out: what sites and
 # lists on the way add, and what nobody else uses.
@@ -36,13 +35,15 @@ WEB_LINKS = 40  # links whose host and path are shaped
 BODY_BYTES = 100_000  # looked at for the longest line
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]+")
 _NAME_WORDS = re.compile(r"[a-z0-9]{3,}")
-_RUNS = re.compile(r"([xX9])\1+")
-_PLAIN = re.compile(r"[A-Za-z0-9]+")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
 _CLASSES = str.maketrans(
-    dict.fromkeys("abcdefghijklmnopqrstuvwxyz", "x")
-    | dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "X")
-    | dict.fromkeys("0123456789", "9")
+    dict.fromkeys(_LETTERS, "x")
+    | dict.fromkeys(_LETTERS.upper(), "X")
+    | dict.fromkeys(_DIGITS, "9")
 )
+_NO_VOWELS = str.maketrans("", "", "aeiouy")
+_MARKS_ONLY = str.maketrans("", "", _LETTERS + _LETTERS.upper() + _DIGITS)
 
 
 def bucket(number: int) -> int:
@@ -99,11 +100,12 @@ def _domain(domain: str) -> Iterator[str]:
     yield f"domain labels {domain.count('.')}"
     yield f"domain length {len(domain) // 3}"
     yield f"domain main length {len(main) // 2}"
-    if digits := sum(map(domain.count, "0123456789")):
+    if digits := domain.translate(_CLASSES).count("9"):
         yield f"domain digits {digits}"
     if hyphens := name.count("-"):
         yield f"domain hyphens {hyphens}"
-    yield f"domain vowels {10 * sum(map(name.count, 'aeiouy')) // max(1, len(name))}"
+    vowels = len(name) - len(name.translate(_NO_VOWELS))
+    yield f"domain vowels {10 * vowels // max(1, len(name))}"
     yield f"domain consonants {max(map(len, _CONSONANTS.findall(main)), default=0)}"
 
 
@@ -118,7 +120,7 @@ def _address(read: Source, mailbox: Mailbox | None, count: int) -> Iterator[str]
     if mailbox is not None:
         local = mailbox.local[:100]
         yield f"from local length {bucket(len(local))}"
-        if digits := sum(map(local.count, "0123456789")):
+        if digits := local.translate(_CLASSES).count("9"):
             yield f"from local digits {bucket(digits)}"
         yield f"from name length {bucket(len(mailbox.display))}"
 
@@ -193,7 +195,7 @@ def _signed(signatures: Sequence[Field], own: str) -> str:
     """Whether a DKIM signature names the author's site (d=, RFC 6376 3.5), valid or not."""
     found = "absent"
     for signature in signatures:
-        value = signature.unfolded[:1_000].replace(b" ", b"").replace(b"\t", b"")
+        value = signature.raw[:1_000].translate(None, b" \t\r\n")
         at = value.find(b";d=")
         signer = value[at + 3 :].partition(b";")[0].decode("latin-1").lower() if at >= 0 else ""
         if signer and site_of(signer) == own:
@@ -205,14 +207,13 @@ def _signed(signatures: Sequence[Field], own: str) -> str:
 def _message_id(text: str) -> Iterator[str]:
     """The make of the Message-ID: programs have their own, senders of bulk invent theirs."""
     left, _, right = text.strip("<>").rpartition("@")
-    digits = sum(map(left.count, "0123456789"))
+    digits = left.translate(_CLASSES).count("9")
     yield f"id brackets {text.startswith('<')} {text.endswith('>')}"
     yield f"id length {len(left) // 4}"
-    yield f"id marks {''.join(sorted(set(_PLAIN.sub('', left))))[:8]}"
+    yield f"id marks {''.join(sorted(set(left.translate(_MARKS_ONLY))))[:8]}"
     yield f"id case {left != left.lower()} digits {10 * digits // max(1, len(left))}"
     yield f"id labels {right.count('.')}"
-    classes = _RUNS.sub(r"\1", left.translate(_CLASSES))
-    yield f"id class {classes[:24]}"
+    yield f"id class {''.join([c for c, _ in groupby(left.translate(_CLASSES))])[:24]}"
 
 
 def _parts(read: Source) -> Iterator[str]:
@@ -243,22 +244,30 @@ def _parts(read: Source) -> Iterator[str]:
 
 
 def _links(read: Source, author: str) -> Iterator[str]:
-    yield f"links {bucket(len(read.links))}"
-    sites = {site_of(link.host) for link in read.links if link.host}
+    links = read.links
+    yield f"links {bucket(len(links))}"
+    site = {host: site_of(host) for host in {link.host for link in links}}
+    site.pop("", None)
+    sites = set(site.values())
     yield f"link sites {bucket(len(sites))}"
     own = site_of(author)
     if sites:
         yield f"link own {own in sites} {sites == {own}}"
-    web = [link for link in read.links if link.host and link.is_web]
-    plain = sum([link.scheme == "http" for link in web])
-    secure = sum([link.scheme == "https" for link in web])
+    web = [link for link in links if link.host and link.is_web]
+    schemes = [link.scheme for link in web]
+    plain, secure = schemes.count("http"), schemes.count("https")
     yield f"link schemes {bool(plain)} {bool(secure)}"
     if plain:
         yield f"link http {bucket(plain)}"
     if secure:
         yield f"link https {bucket(secure)}"
-    yield from _images(web)
-    share = sum([site_of(link.host) == own for link in web])
+    images = {link.host for link in web if link.origin == "image"}
+    anchors = {link.host for link in web if link.origin == "html"}
+    yield f"image hosts {bucket(len(images))}"
+    yield f"anchor hosts {bucket(len(anchors))}"
+    both = bool(images) and {site[h] for h in images} == {site[h] for h in anchors}
+    yield f"images from anchors {both}"
+    share = sum([site[link.host] == own for link in web])
     yield f"link own share {10 * share // max(1, len(web))}"
     for link in web[:WEB_LINKS]:
         path, host = link.path, link.host
@@ -266,12 +275,3 @@ def _links(read: Source, author: str) -> Iterator[str]:
             f"path {link.origin} {path.count('/')} {bucket(len(path))} {bucket(len(link.query))}"
         )
         yield f"host {link.origin} {host.count('.')} {host.rpartition('.')[2]}"
-
-
-def _images(web: list[Link]) -> Iterator[str]:
-    images = {link.host for link in web if link.origin == "image"}
-    anchors = {link.host for link in web if link.origin == "html"}
-    yield f"image hosts {bucket(len(images))}"
-    yield f"anchor hosts {bucket(len(anchors))}"
-    both = bool(images) and {site_of(h) for h in images} == {site_of(h) for h in anchors}
-    yield f"images from anchors {both}"
