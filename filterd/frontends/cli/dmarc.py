@@ -86,7 +86,7 @@ def dmarc() -> None:
 @click.option(
     "--zone",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Answer DNS from this zone file and from nothing else.",
+    help="Answer DNS from this zone file (see ZONE FILES in filterd(1)) and from nothing else.",
 )
 @json_option
 @pass_context

@@ -50,6 +50,27 @@ _TAIL = """\
 
 Of several files `scan` gives the worst: 2, then 1, then 75.
 
+## ZONE FILES
+
+`--zone` answers DNS from a file and from nothing else: names that are not there do not exist. It takes zone
+text (RFC 1035 section 5): `NAME [TTL] [IN] TYPE DATA`, parentheses, `$ORIGIN`, `$TTL`, comments, wildcards,
+CNAME and DNAME; `$INCLUDE` is refused. A name without final dot is below `$ORIGIN`, or absolute where none is set. One
+file may hold any number of domains, without SOA or NS. Text need not be quoted or cut at 255 bytes.
+
+    example.org                TXT    "v=spf1 ip4:192.0.2.0/24 -all"
+    _dmarc.example.org         TXT    v=DMARC1; p=reject
+    s._domainkey.example.org   TXT    ( "v=DKIM1; k=rsa; "
+                                        "p=MIIBIjANBg..." )
+    1.2.0.192.in-addr.arpa     PTR    mail.example.org
+
+DNS that fails is written as a record too: `TIMEOUT`, `SERVFAIL`, `REFUSED`, `NXDOMAIN` for all of a name that
+has no record of its own, with a type behind it for that type only; `NODATA` for a name that exists and has nothing.
+
+    slow.example.org           TIMEOUT
+    broken.example.org         SERVFAIL TXT
+
+Lines that cannot be read are named on standard error and left out.
+
 ## ENVIRONMENT
 
 FILTERD_CONFIG

@@ -68,7 +68,7 @@ STYLES = {
 @click.option(
     "--zone",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Answer DNS from this zone file and from nothing else.",
+    help="Answer DNS from this zone file (see ZONE FILES in filterd(1)) and from nothing else.",
 )
 @click.option("--no-dns", is_flag=True, help="Ask no DNS; what needs it is a temperror.")
 @click.option(
