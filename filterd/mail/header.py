@@ -1,19 +1,35 @@
 """header - the header section as received: fields in order, byte-exact (RFC 5322 2.2).
 
-Owns:   Field, Header; splitting, unfolding, the nth occurrence of a name.
+Owns:   Field, Header; gathering within limits, splitting, unfolding, the nth occurrence of a name.
 Not here: decoding of encoded words (mail.text), addresses (mail.address).
 Rules of this file: bytes in, bytes kept; `raw` joined gives what came in, or DKIM cannot be right.
+        Nobody hides a field that decides behind thousands that do not.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])|\r(?!\n)")
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
+
+# What a reader is shown, is led by or trusts: kept beyond the limits, or 2,000 fields of nothing in
+# front would hide the author, the structure, or results that somebody forged.
+DECISIVE = frozenset(
+    {"from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id", "received",
+     "mime-version", "content-type", "content-transfer-encoding", "content-disposition",
+     "authentication-results", "dkim-signature", "arc-seal", "arc-message-signature",
+     "arc-authentication-results", "list-id", "list-unsubscribe"}
+)  # fmt: skip
+DECISIVE_STEMS = ("x-spam-", "x-filterd-")
+MOST_BEYOND = 1_000  # of one name beyond the limits
+BYTES_BEYOND = 16 << 10  # of the value of such a field
+_LOOKED_AT = 4  # times the bytes that are kept: so far a header is searched for decisive fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,44 @@ class Header:
         return isinstance(name, str) and name.lower() in self._by_key
 
 
+class Gatherer:
+    """Fields one by one, up to a number and a size; the decisive ones beyond it too, up to their own."""
+
+    __slots__ = ("_beyond", "_fields", "_max_fields", "_room", "_skipped", "marks")
+
+    def __init__(self, max_fields: int, max_bytes: int) -> None:
+        self._fields: list[Field] = []
+        self._max_fields = max_fields
+        self._room = max_bytes
+        self._skipped = 0
+        self._beyond: Counter[str] = Counter()
+        self.marks: set[str] = set()  # "too-many-fields", "header-too-long"
+
+    def add(self, name: str, raw: bytes) -> None:
+        """The next field; `raw` is every byte after the colon."""
+        size = len(name) + len(raw) + 3
+        if size > self._room:
+            self.marks.add("header-too-long")
+        elif len(self._fields) >= self._max_fields:
+            self.marks.add("too-many-fields")
+        else:
+            self._room -= size
+            self._fields.append(Field(name, raw))
+            return
+        key = name.lower()
+        is_decisive = key in DECISIVE or key.startswith(DECISIVE_STEMS)
+        if is_decisive and self._beyond[key] < MOST_BEYOND:
+            self._beyond[key] += 1
+            self._fields.append(Field(name, raw[:BYTES_BEYOND]))
+        else:
+            self._skipped += 1
+
+    @property
+    def header(self) -> Header:
+        """What was gathered so far."""
+        return Header(self._fields, self._skipped)
+
+
 def _past_mbox_line(raw: bytes) -> int:
     """The offset of the first field, after the "From " line of an mbox."""
     if not raw.startswith((b"From ", b">From ")):
@@ -100,7 +154,7 @@ def _past_mbox_line(raw: bytes) -> int:
     return raw.find(b"\n") + 1 or len(raw)
 
 
-def split(  # noqa: C901 - one loop, 6 us a message
+def split(
     raw: bytes,
     max_fields: int,
     max_bytes: int,
@@ -111,15 +165,14 @@ def split(  # noqa: C901 - one loop, 6 us a message
     """Return (header, offset of the body, defects) of a whole message; any bytes give a result.
 
     Defects: "mbox-from" (a leading "From " line was passed over), "junk-line" (a line that is no
-    field ends the header, as MTAs treat it), "too-many-fields", "header-too-long".
-    Lines may end in CRLF or LF. `max_bytes` bounds what is looked at. The header of a part begins
-    at `start` and also ends before a line that is in `delimiters` (white space at its end off).
+    field ends the header, as MTAs treat it), and the marks of a Gatherer with these limits.
+    Lines may end in CRLF or LF. The header of a part begins at `start` and also ends before a line
+    that is in `delimiters` (white space at its end off).
     """
     defects: list[str] = []
-    fields: list[Field] = []
-    skipped = 0
+    gathered = Gatherer(max_fields, max_bytes)
     size = len(raw)
-    end = min(size, start + max_bytes)
+    end = min(size, start + _LOOKED_AT * max_bytes)
     position = start or _past_mbox_line(raw)
     if position > start:
         defects.append("mbox-from")
@@ -127,18 +180,11 @@ def split(  # noqa: C901 - one loop, 6 us a message
     begin = 0  # of the value of the field being read
     last = 0  # end of its last line, line end excluded
 
-    def finish() -> None:
-        nonlocal skipped
-        if name is None:
-            return
-        if len(fields) < max_fields:
-            fields.append(Field(name, raw[begin:last]))
-        else:
-            skipped += 1
-
     while position < size:
         if position >= end:
-            defects.append("header-too-long")
+            gathered.marks.add("header-too-long")
+            if not delimiters:
+                position = _body_after(raw, position)
             break
         newline = raw.find(b"\n", position)
         next_line = newline + 1 if newline >= 0 else size
@@ -158,10 +204,16 @@ def split(  # noqa: C901 - one loop, 6 us a message
             if match is None:
                 defects.append("junk-line")
                 break
-            finish()
+            if name is not None:
+                gathered.add(name, raw[begin:last])
             name, begin, last = match.group(1).decode("latin-1"), match.end(), stop
         position = next_line
-    finish()
-    if skipped:
-        defects.append("too-many-fields")
-    return Header(fields, skipped), position, tuple(defects)
+    if name is not None:
+        gathered.add(name, raw[begin:last])
+    return gathered.header, position, (*defects, *sorted(gathered.marks))
+
+
+def _body_after(raw: bytes, position: int) -> int:
+    """Where the body begins of a header too long to be read to its end."""
+    empty = _EMPTY_LINE.search(raw, position - 1)
+    return empty.end() if empty is not None else len(raw)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from filterd.limits import LIMITS, Limits
-from filterd.mail.header import Field, Header, split
+from filterd.mail.header import Header, split
 
 if TYPE_CHECKING:
     from filterd.mail.address import AddressList
@@ -156,15 +156,3 @@ class Message:
 
         field = self.header.first("date")
         return parse_date(field.value) if field else None
-
-
-def build_header(pairs: Iterable[tuple[bytes, bytes]], max_fields: int) -> tuple[Header, bool]:
-    """Return the header of (name, value after the colon) pairs and whether fields were left out."""
-    fields: list[Field] = []
-    skipped = 0
-    for name, value in pairs:
-        if len(fields) < max_fields:
-            fields.append(Field(name.decode("latin-1"), value))
-        else:
-            skipped += 1
-    return Header(fields, skipped), skipped > 0

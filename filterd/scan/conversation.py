@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from filterd.auth import relay
 from filterd.core.check import Check, Services
 from filterd.core.errors import StoreUnavailable
-from filterd.core.evidence import AuthResult, Delay, Evidence, Failure, Hit, Note
+from filterd.core.evidence import AuthResult, Delay, Evidence, Failure, Hit, Note, Proposal
 from filterd.core.lookup import Answer, Question, tempfail
 from filterd.core.stage import Stage
 from filterd.core.transaction import EMPTY_MESSAGE, Envelope, Session, Transaction
@@ -50,6 +50,14 @@ class StageAnswer:
 
 
 GO_ON = StageAnswer()
+REPLY_CHARS = (
+    440  # of a check's own text: with codes, why-id and CRLF under 512 (RFC 5321 4.5.3.1.5)
+)
+_FLOOD = Proposal(
+    Action.REJECT,
+    "FORGED_FIELDS",
+    Reply(550, "5.7.1", "Too many fields that claim to come from this filter"),
+)
 
 
 class Conversation:
@@ -275,6 +283,9 @@ class Conversation:
         """Score, decide, and say what is to be changed about the message."""
         scanner = self._scanner
         profile = self._profile
+        header, authserv_id = self.tx.message.header, scanner.authserv_id(self.tx)
+        if fields.are_too_many(header, authserv_id, scanner.fields):
+            self.tx.evidence.append(_FLOOD)
         hits, score = scanner.table.apply(self.tx.evidence)
         decision = policy.decide(
             self.tx.evidence,
@@ -297,10 +308,10 @@ class Conversation:
             notes = [e for e in self.tx.evidence if isinstance(e, Note)]
             changes = fields.edits(
                 verdict,
-                self.tx.message.header,
+                header,
                 notes,
                 scanner.fields,
-                scanner.authserv_id(self.tx),
+                authserv_id,
             )
             verdict = dataclasses.replace(
                 verdict, edits=changes + self._sealed(verdict, changes)
@@ -338,9 +349,8 @@ class Conversation:
         delayed = sum(e.seconds for e in tx.evidence if isinstance(e, Delay))
         reply = decision.reply
         if reply is not None and reply.code >= 400:
-            reply = Reply(
-                reply.code, reply.enhanced, f"{fields.clean(reply.text)} (why {tx.why_id})"
-            )
+            text = fields.clean(reply.text)[:REPLY_CHARS]
+            reply = Reply(reply.code, reply.enhanced, f"{text} (why {tx.why_id})")
         return Verdict(
             action=decision.action,
             score=score,

@@ -21,8 +21,9 @@ from filterd.core.verdict import (
     ReplaceField,
     Verdict,
 )
+from filterd.limits import LIMITS
 from filterd.mail.authres import claims_authserv_id
-from filterd.mail.header import Header
+from filterd.mail.header import Field, Header
 from filterd.scan.settings import FieldSettings
 
 SPAM_FIELDS = ("X-Spam-Flag", "X-Spam-Status", "X-Spam-Score", "X-Spam-Level")
@@ -30,6 +31,8 @@ OBSERVE_FIELD = "X-Filterd-Would"
 _LINE = 76  # RFC 5322 2.1.1: 78 and the CRLF
 _MAX_LEVEL = 50
 _MAX_TESTS = 150  # more hits than this are shown as one sum, so that the field stays small
+_MAX_FAILURE = 200  # characters of one reason; the whole line stays below RFC 5322's 998
+_MAX_FAILURES = 20
 _UNSAFE = re.compile(r"[^ -~]")
 
 
@@ -75,6 +78,13 @@ def removals(
     return reversed(found)
 
 
+def are_too_many(header: Header, authserv_id: str, settings: FieldSettings) -> bool:
+    """Whether more of the arriving fields must be removed than an MTA can do in bounded time."""
+    if len(header) <= LIMITS.removals:
+        return False
+    return sum(1 for _ in removals(header, authserv_id, settings)) > LIMITS.removals
+
+
 def status_value(verdict: Verdict) -> str:
     """The body of X-Spam-Status; its tests add up to its score."""
     is_spam = _is_spam(verdict)
@@ -93,7 +103,8 @@ def status_value(verdict: Verdict) -> str:
         f"profile={verdict.profile}",
     ]
     if verdict.failures:
-        parts.append(f"incomplete={', '.join(clean(f) for f in verdict.failures)}")
+        shown_failures = (clean(f)[:_MAX_FAILURE] for f in verdict.failures[:_MAX_FAILURES])
+        parts.append(f"incomplete={', '.join(shown_failures)}")
     if verdict.marks:
         parts.append(f"marks={', '.join(clean(m) for m in verdict.marks)}")
     parts.append(f"why={verdict.why_id}")
@@ -147,5 +158,13 @@ def _tag_subject(header: Header, tag: str) -> Iterable[Edit]:
     if field is None:
         yield InsertField("Subject", tag.strip())
     elif not field.value.startswith(tag.strip()):
-        value = field.unfolded.decode("utf-8", "surrogateescape")
-        yield ReplaceField("Subject", 1, tag + value)
+        yield ReplaceField("Subject", 1, tag + _as_folded(field))
+
+
+def _as_folded(field: Field) -> str:
+    """The value with its own folds, as LF; bytes that are not UTF-8 are read as Latin-1."""
+    raw = field.raw.strip(b" \t\r\n").replace(b"\r\n", b"\n")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.mail.header import Field, Header, split
+from filterd.mail.header import MOST_BEYOND, Field, Gatherer, Header, split
 
 MANY, LONG = 2_000, 1 << 20
 
@@ -56,6 +56,43 @@ def test_fields_beyond_the_limit_are_counted_not_kept() -> None:
 
 def test_bytes_beyond_the_limit_are_not_looked_at() -> None:
     assert "header-too-long" in split(b"A: b\n" * 1000, MANY, 100)[2]
+
+
+def test_a_header_too_long_to_be_read_ends_where_its_body_begins() -> None:
+    raw = b"A: b\r\n" * 1000 + b"\r\nbody"
+    header, offset, _ = split(raw, MANY, 100)
+    assert (len(header), raw[offset:]) == (16, b"body")
+    part = split(b"A: b\n" * 1000 + b"--q\n\nbody", MANY, 100, delimiters={b"--q"})
+    assert part[1] < 5000
+
+
+@pytest.mark.parametrize("max_fields", [4, MANY])
+@pytest.mark.parametrize(
+    "name", ["From", "CONTENT-TYPE", "Authentication-Results", "X-Spam-Flag", "DKIM-Signature"]
+)
+def test_what_decides_cannot_be_hidden_behind_what_does_not(name: str, max_fields: int) -> None:
+    last = f"{name}: x\n".encode()
+    header, _, marks = split(b"A: b\n" * 30 + last * 3 + b"\nbody", max_fields, 80)
+    assert [field.value for field in header.all(name)] == ["x"] * 3
+    assert len(header) < 20
+    assert marks
+
+
+def test_there_is_an_end_to_what_decides() -> None:
+    gathered = Gatherer(1, 100)
+    for _ in range(MOST_BEYOND + 5):
+        gathered.add("To", b" " + b"x" * 50_000)
+    assert len(gathered.header) == MOST_BEYOND
+    assert gathered.header.skipped == 5
+    assert max(len(field.raw) for field in gathered.header) < 20_000
+    assert gathered.marks == {"header-too-long"}
+
+
+def test_one_field_too_large_does_not_take_the_room_of_others() -> None:
+    gathered = Gatherer(10, 100)
+    gathered.add("X-Long", b"x" * 1_000)
+    gathered.add("X-Short", b" 1")
+    assert [field.name for field in gathered.header] == ["X-Short"]
 
 
 def test_the_header_of_a_part_ends_before_a_delimiter() -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from filterd.limits import LIMITS, Limits
 from filterd.mail.header import Field, Header
-from filterd.mail.message import Message, build_header
+from filterd.mail.message import Message
 from tests.support.builders import a_message
 
 
@@ -48,12 +48,6 @@ def test_html_is_bounded_over_all_parts() -> None:
     )
     raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 5 + b"--b--\r\n"
     assert sum(len(doc.visible) for doc in Message.from_bytes(raw).html) <= LIMITS.html_bytes
-
-
-def test_fields_given_one_by_one_stop_at_the_limit() -> None:
-    header, was_cut = build_header([(b"A", b" b")] * 5, 3)
-    assert (len(header), header.skipped, was_cut) == (3, 2, True)
-    assert build_header([(b"A", b" b")], 3)[1] is False
 
 
 def test_a_header_made_by_hand() -> None:

@@ -17,6 +17,7 @@ from filterd.core.lookup import Answer, Question, RRType, Status
 from filterd.core.stage import Stage
 from filterd.core.transaction import Session, Transaction, client_address
 from filterd.core.verdict import Action, InsertField, Reply, Verdict
+from filterd.limits import LIMITS
 from filterd.scan.scanner import Submission
 from filterd.scan.settings import ScanSettings
 from tests.support.builders import a_message
@@ -269,3 +270,14 @@ def test_behind_a_trusted_relay_the_client_is_who_wrote_to_the_relay() -> None:
         talk.header(relayed.header)
         talk.end(relayed)
     assert seen == [("EOM", "198.51.100.7")] * 2
+
+
+def test_more_forged_fields_than_an_mta_can_remove_are_refused() -> None:
+    few, many = LIMITS.removals, LIMITS.removals + 1
+    for count, action in ((few, Action.ACCEPT), (many, Action.REJECT)):
+        message = a_message("X-Spam-Flag: NO\n" * count + "From: a@example.org\n\nbody\n")
+        verdict = a_scanner().scan(Submission(message, SESSION, "", ("u@example.net",)))
+        assert verdict.action is action
+    assert verdict.decisive == "FORGED_FIELDS"
+    other = a_message("Authentication-Results: else.example; x=pass\n" * many + "\nbody\n")
+    assert a_scanner().scan(Submission(other, SESSION)).action is Action.ACCEPT

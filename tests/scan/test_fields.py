@@ -144,3 +144,11 @@ def test_folding_changes_white_space_only(text: str) -> None:
 def test_folded_lines_are_short_where_they_can_be() -> None:
     lines = fold(" ".join(["word"] * 200)).split("\n\t")
     assert max(map(len, lines)) <= 76
+
+
+def test_reasons_of_failures_are_bounded() -> None:
+    value = status_value(
+        a_verdict(failures=tuple(f"check{n}: " + "x" * 5_000 for n in range(50)))
+    )
+    assert max(len(line) for line in fold(value).split("\n")) < 998
+    assert len(value) < 6_000

@@ -17,11 +17,12 @@ from typing import Any
 
 import milter
 
-from filterd.core.transaction import Session, client_address
+from filterd.core.transaction import Address, Session, client_address
 from filterd.core.verdict import Action, Reply, Verdict
 from filterd.frontends.milter import edits
 from filterd.limits import LIMITS
-from filterd.mail.message import Message, build_header
+from filterd.mail.header import Gatherer
+from filterd.mail.message import Message
 from filterd.scan.conversation import Conversation, StageAnswer
 from filterd.scan.scanner import Scanner, software_failure
 
@@ -54,7 +55,7 @@ def path(data: bytes | str) -> str:
 class MilterSession:
     """One connection from the MTA. Callbacks return libmilter status codes."""
 
-    __slots__ = ("_body", "_body_size", "_ctx", "_fields", "_fields_size", "_has_failed", "_marks", "_quiet",
+    __slots__ = ("_body", "_body_size", "_ctx", "_gathered", "_has_failed", "_is_oversize", "_quiet",
                  "_scanner", "_size", "_sleep", "_talk")  # fmt: skip
 
     def __init__(
@@ -68,12 +69,11 @@ class MilterSession:
         self._clear()
 
     def _clear(self) -> None:
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._fields_size = 0
+        self._gathered = Gatherer(LIMITS.header_fields, LIMITS.header_bytes)
         self._body: list[bytes] = []
         self._body_size = 0
         self._size = 0
-        self._marks: set[str] = set()
+        self._is_oversize = False
         self._has_failed = False
 
     def _macro(self, name: str) -> str:
@@ -87,16 +87,11 @@ class MilterSession:
         if family in {socket.AF_INET, socket.AF_INET6} and address:
             client = client_address(str(address[0]))
         name = "" if host.startswith("[") or host in {"unknown", "localhost"} else host
-        self._talk = self._scanner.open(
-            Session(
-                client=client,
-                client_name=name.rstrip(".").lower(),
-                daemon_name=self._macro("{daemon_name}"),
-                mta_name=self._macro("j"),
-                is_local=client is None,
-            )
-        )
-        return self._answer("connect", self._talk.connect())
+        # A command on this machine comes without an address from "localhost"; a client whose
+        # address the MTA does not know comes from "unknown", and must not pass for one of ours.
+        is_local = family == socket.AF_UNIX or (client is None and host == "localhost")
+        self._open(client, name.rstrip(".").lower(), is_local=is_local)
+        return self._answer("connect", self._conversation.connect())
 
     def helo(self, name: str) -> int:
         return self._answer("helo", self._conversation.helo(name, self._macro("{tls_version}")))
@@ -124,19 +119,15 @@ class MilterSession:
         return self._answer("rcpt", self._conversation.rcpt(path(recipient), self._macro("i")))
 
     def field(self, name: str, value: bytes) -> int:
-        size = len(name) + len(value) + 3
-        self._size += size
-        if self._fields_size + size <= LIMITS.header_bytes:
-            raw = value if "leading-space" in self._quiet else b" " + value
-            self._fields.append((name.encode("utf-8", "surrogateescape"), raw))
-            self._fields_size += size
-        else:
-            self._marks.add("header-too-long")
+        raw = value if "leading-space" in self._quiet else b" " + value
+        if not name.isascii():
+            name = name.encode("utf-8").decode("latin-1")  # as mail.header names it
+        self._size += len(name) + len(raw) + 2
+        self._gathered.add(name, raw)
         return self._go_on("header")
 
     def end_of_header(self) -> int:
-        header, _ = build_header(self._fields, LIMITS.header_fields)
-        self._conversation.header(header, self._macro("i"))
+        self._conversation.header(self._gathered.header, self._macro("i"))
         return self._go_on("eoh")
 
     def body(self, chunk: bytes) -> int:
@@ -146,17 +137,15 @@ class MilterSession:
             self._body.append(chunk[:room])
             self._body_size += min(room, len(chunk))
         if len(chunk) > room:
-            self._marks.add("oversize")
+            self._is_oversize = True
         return self._go_on("body")
 
     def end_of_message(self) -> int:
         if self._has_failed:  # at a callback that could not answer
             return self._reply(software_failure(self._conversation.tx.why_id))
-        header, is_cut = build_header(self._fields, LIMITS.header_fields)
-        if is_cut:
-            self._marks.add("too-many-fields")
-        body = b"".join(self._body)
-        message = Message(header, body, size=self._size, marks=self._marks)
+        gathered, body = self._gathered, b"".join(self._body)
+        marks = gathered.marks | ({"oversize"} if self._is_oversize else set())
+        message = Message(gathered.header, body, size=self._size, marks=marks)
         self._clear()
         verdict = self._conversation.end(message, self._macro("i"))
         if verdict.hold and not self._scanner.is_observing:
@@ -174,9 +163,21 @@ class MilterSession:
 
     @property
     def _conversation(self) -> Conversation:
-        if self._talk is None:  # an MTA that skips CONNECT
-            self._talk = self._scanner.open(Session(is_local=True))
+        if self._talk is None:  # pymilter could not hand CONNECT over: a name that is not UTF-8
+            self._open(client_address(self._macro("{client_addr}")), "", is_local=False)
+        assert self._talk is not None
         return self._talk
+
+    def _open(self, client: Address | None, name: str, *, is_local: bool) -> None:
+        self._talk = self._scanner.open(
+            Session(
+                client=client,
+                client_name=name,
+                daemon_name=self._macro("{daemon_name}"),
+                mta_name=self._macro("j"),
+                is_local=is_local,
+            )
+        )
 
     def _answer(self, callback: str, answer: StageAnswer) -> int:
         if callback in self._quiet:  # nobody may answer here, so nothing is answered
@@ -201,7 +202,7 @@ class MilterSession:
 
     def _say(self, reply: Reply | None) -> None:
         if reply is not None and reply.code >= 400:
-            line = reply.text.replace("%", "%%")[:900]  # libmilter: MAXREPLYLEN 980
+            line = reply.text.replace("%", "%%")  # smfi_setreply(3): MTAs take one of two away
             self._ctx.setreply(str(reply.code), reply.enhanced, line)
 
     def broken(self, callback: str) -> int:

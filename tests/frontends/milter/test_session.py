@@ -10,7 +10,10 @@ from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply
 from filterd.limits import LIMITS
-from tests.support.miltermta import Connection, Kind, Submission, play
+from filterd.ruleset.scores import Score
+from filterd.scan.score import ScoreTable
+from filterd.scan.settings import FieldSettings
+from tests.support.miltermta import ChangeField, Connection, Kind, Submission, play
 from tests.support.scanning import a_check
 from tests.support.service import running
 
@@ -201,3 +204,74 @@ def test_a_body_that_comes_with_its_end_is_judged(tmp_path: Path) -> None:
         outcome = mta.end_of_message(b"the whole body\r\n")
     assert outcome.answer.kind is Kind.ACCEPT
     assert int(seen(outcome.edits)["size"]) > len(b"the whole body")
+
+
+def greet(mta: Connection, host: bytes, family: bytes) -> None:
+    """CONNECT as it comes from the wire, whatever it says."""
+    mta.send(b"D", b"Cj\0mx.example.net\0{client_addr}\x00192.0.2.9\0")
+    mta.send(b"C", host + b"\0" + family)
+
+
+@pytest.mark.parametrize(
+    ("host", "family", "client", "profile"),
+    [
+        pytest.param(b"unknown", b"U", "None", "default", id="nobody-knows"),
+        pytest.param(b"localhost", b"U", "None", "local", id="a-command"),
+        pytest.param(b"localhost", b"L\0\x00/run/x\0", "None", "local", id="unix"),
+        pytest.param(b"localhost", b"4\0\x19192.0.2.7\0", "192.0.2.7", "default", id="a-lie"),
+        pytest.param(
+            b"\xff.example", b"4\0\x19192.0.2.9\0", "192.0.2.9", "default", id="no-utf8"
+        ),
+    ],
+)
+def test_who_is_local_is_not_for_the_client_to_say(
+    tmp_path: Path, host: bytes, family: bytes, client: str, profile: str
+) -> None:
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        greet(mta, host, family)
+        facts = seen(play(mta, Submission(MAIL), same_session=True).edits)
+    assert (facts["client"], facts["profile"]) == (client, profile)
+
+
+def test_results_forged_behind_thousands_of_fields_go_too(tmp_path: Path) -> None:
+    content = b"X-A: b\r\n" * 5_000 + (
+        b"Authentication-Results: mx.example.net; dmarc=pass\r\nX-Spam-Flag: NO\r\n" + MAIL
+    )
+    with running(tmp_path, a_check("see", see)) as service, Connection(service.address) as mta:
+        played = play(mta, Submission(content))
+    gone = {(e.name, e.occurrence) for e in played.edits if isinstance(e, ChangeField)}
+    assert gone == {("Authentication-Results", 1), ("X-Spam-Flag", 1)}
+
+
+def test_a_reply_is_a_line_that_smtp_allows_and_ends_with_the_why_id(tmp_path: Path) -> None:
+    text = "J\u00f6rg said:\r\n250 ok % " + "x" * 2_000
+    no = Reply(550, "5.7.1", text)
+    check = a_check("no", lambda _: [Proposal(Action.REJECT, "NO", no)])
+    with running(tmp_path, check) as service, Connection(service.address) as mta:
+        played = play(mta, Submission(MAIL))
+    assert played.answer.text.startswith("550 5.7.1 J?rg said:??250 ok %% xxx")
+    assert played.answer.text.endswith("x (why WHY1)")
+    assert len(played.answer.text) <= 510
+
+
+@pytest.mark.parametrize(
+    ("subject", "tagged"),
+    [
+        (b"plain", b"[spam] plain"),
+        ("gr\u00fc\u00df".encode(), "[spam] gr\u00fc\u00df".encode()),
+        (b"gr\xfc\xdf", "[spam] gr\u00fc\u00df".encode()),
+        (b"folded\r\n once", b"[spam] folded\n once"),
+    ],
+    ids=["ascii", "utf8", "latin1", "folded"],
+)
+def test_any_subject_can_be_tagged(tmp_path: Path, subject: bytes, tagged: bytes) -> None:
+    table = ScoreTable({"BAD": Score(10.0)})
+    fields = FieldSettings(subject_tag="[spam] ")
+    content = MAIL.replace(b"Subject: x", b"Subject: " + subject)
+    check = a_check("bad", lambda _: [Hit("BAD")])
+    with running(tmp_path, check, table=table, fields=fields) as service:
+        with Connection(service.address) as mta:
+            played = play(mta, Submission(content))
+    assert played.answer.kind is Kind.ACCEPT
+    changed = [e.value.strip() for e in played.edits if isinstance(e, ChangeField)]
+    assert changed == [tagged]
