@@ -7,6 +7,8 @@ What RE2 and Perl spell alike but mean differently is written out: `$`, `\s`, `\
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from filterd.ruleset.syntax import (
     AnyChar,
     Assertion,
@@ -20,6 +22,7 @@ from filterd.ruleset.syntax import (
     Sequence,
 )
 
+LOOSE_REPEAT = 4  # above, a loose pattern does not count: the automaton stays small
 _AT = {
     At.START: r"\A",
     At.END: r"\z",
@@ -93,6 +96,8 @@ def _emit(node: Node, fold: bool, loosely: bool) -> str:
         case Choice(options=options):
             return "|".join(_emit(option, fold, loosely) for option in options)
         case Repeat(item=inner, low=low, high=high, lazy=lazy):
+            if loosely and (low > LOOSE_REPEAT or (high or 0) > LOOSE_REPEAT):
+                low, high = min(low, 1), None
             body = _emit(inner, fold, loosely)
             if not isinstance(inner, Char | Class | AnyChar):
                 body = f"(?:{body})"
@@ -139,6 +144,7 @@ def _char(node: Char, fold: bool) -> str:
     return f"(?i:{text})" if node.fold else f"(?-i:{text})"
 
 
+@lru_cache(maxsize=1024)
 def _class(node: Class, fold: bool) -> str:
     parts = [
         _code(low) if low == high else f"{_code(low)}-{_code(high)}"

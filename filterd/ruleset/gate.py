@@ -45,6 +45,7 @@ class Gate:
     def __init__(self, needs: Sequence[Needed]) -> None:
         count = len(needs)
         sets_of: dict[bytes, int] = {}
+        starts_of: dict[bytes, list[int]] = {}
         complete = 0  # the sets that no word needs to fill
         for index, need in enumerate(needs):
             held = (need.words, *need.also)
@@ -55,6 +56,8 @@ class Gate:
                     continue
                 for word in held[plane]:
                     sets_of[word] = sets_of.get(word, 0) | bit
+                    if plane == 0:
+                        starts_of.setdefault(word, []).append(index)
         self._count = count
         self._complete = complete
         self._first = (1 << count) - 1
@@ -63,7 +66,7 @@ class Gate:
             read = _read(word)
             if read is not None:
                 bare, before, behind = read
-                starts = tuple(n for n in range(count) if sets >> n & 1)
+                starts = tuple(starts_of.get(word, ()))
                 entries.setdefault(bare, []).append(_Entry(sets, before, behind, starts))
         self._entries = tuple(tuple(found) for found in entries.values())
         self._sets = tuple(_together(found) for found in entries.values())

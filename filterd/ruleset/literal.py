@@ -208,6 +208,7 @@ def _char(node: Char, utf8: bool) -> _Facts:
     return _Facts(frozenset({data}), len(data), len(data))
 
 
+@lru_cache(maxsize=1024)
 def _class(node: Class, utf8: bool) -> _Facts:
     unknown = _Facts(None, 1, 4 if utf8 else 1)
     if node.names == ("s",) and not node.negated and not node.ranges:

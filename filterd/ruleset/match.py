@@ -32,6 +32,7 @@ DENSE = (
 )
 FREE_PATTERNS = 16  # without a word, in one set: 72 one by one take 3.8 ms on 20 kB, so 0.4 ms
 FREE_MEMORY = 16 << 20  # bytes a set of them may use
+FREE_PROGRAM = 2_000  # instructions; a larger pattern is run alone: in a set it is there twice
 LONG_S = "\u017f".encode()  # fold to s and k in RE2 as in Unicode, but not in ASCII
 KELVIN = "\u212a".encode()
 MAX_COUNT = 100  # matches counted of one pattern in one text
@@ -80,6 +81,11 @@ class Pattern:
     engine: Any  # re2 pattern over bytes
     needed: Needed
     begins_with_word: bool = False  # a match begins where a word of `needed.words` does
+
+    @property
+    def linear(self) -> Any:
+        """The RE2 pattern that matches wherever this does, if no other than this one."""
+        return getattr(self.engine, "loose", self.engine)
 
     def is_in(self, text: bytes) -> tuple[int, int] | None:
         """The first match in the text as (start, end), or None."""
@@ -186,9 +192,11 @@ class Matcher:
         self.patterns = tuple(patterns)
         self._gate = Gate([pattern.needed for pattern in self.patterns])
         free = [n for n, pattern in enumerate(self.patterns) if not pattern.needed.words]
+        large = [n for n in free if self.patterns[n].linear.programsize > FREE_PROGRAM]
+        small = [n for n in free if n not in large]
         self._free = tuple(
             (tuple(chunk), pattern_set([self.patterns[index] for index in chunk]))
-            for chunk in batched(free, FREE_PATTERNS)
+            for chunk in (*batched(small, FREE_PATTERNS), *batched(large, 1))
         )
 
     def search(self, texts: Sequence[bytes]) -> Iterator[tuple[int, bytes, int, int]]:
@@ -247,12 +255,12 @@ def pattern_set(patterns: Sequence[Pattern]) -> Any:
     options.log_errors = False
     options.never_capture = True
     options.max_mem = FREE_MEMORY
-    if patterns[0].engine.options.encoding == options.Encoding.LATIN1:
+    if patterns[0].linear.options.encoding == options.Encoding.LATIN1:
         options.encoding = options.Encoding.LATIN1
     made = re2.Set.SearchSet(options)
     try:
         for pattern in patterns:
-            made.Add(pattern.engine.pattern)
+            made.Add(pattern.linear.pattern)
         made.Compile()
     except re2.error:
         return None

@@ -8,8 +8,10 @@ Rules of this file: any text gives a tree or a PatternError; nesting, length and
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 MAX_DEPTH = 60  # nested groups; SpamAssassin's deepest shipped rule has 9
 MAX_PATTERN = 16_384  # characters; a longer one is a list and belongs in a file
@@ -175,14 +177,16 @@ class _Flags:
         return _Flags(self.fold, self.dotall, self.multiline, self.extended)
 
 
-def parse(text: str, flags: str = "") -> Node:
+def parse(
+    text: str, flags: str = "", *, max_repeat: int = MAX_REPEAT, max_length: int = MAX_PATTERN
+) -> Node:
     """The tree of a pattern; `flags` are Perl's letters (i, m, s, x; others change nothing here)."""
-    if len(text) > MAX_PATTERN:
+    if len(text) > max_length:
         raise PatternError(
-            f"a pattern of {len(text):,} characters; the limit is {MAX_PATTERN:,}"
+            f"a pattern of {len(text):,} characters; the limit is {max_length:,}"
         )
     start = _Flags("i" in flags, "s" in flags, "m" in flags, "x" in flags)
-    reader = _Reader(text)
+    reader = _Reader(text, max_repeat)
     tree = reader.choice(start, 0)
     if reader.at < len(text):
         raise PatternError("a ) without its (", reader.at + 1)
@@ -192,8 +196,9 @@ def parse(text: str, flags: str = "") -> Node:
 class _Reader:
     """Reads one pattern from left to right."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, max_repeat: int) -> None:
         self.text = text
+        self.max_repeat = max_repeat
         self.at = 0
         self.quoting = False  # between \Q and \E
 
@@ -228,6 +233,11 @@ class _Reader:
             if here in "|)":
                 break
             if flags.extended and self._skipped_space():
+                continue
+            plain = None if flags.extended else _PLAIN.match(text, self.at)
+            if plain is not None:
+                items += [_plain(letter, flags.fold) for letter in plain.group()]
+                self.at = plain.end()
                 continue
             started = self.at
             item = self.atom(flags, depth)
@@ -292,8 +302,8 @@ class _Reader:
         self.at = end + 1
         least = int(low or 0)
         most = (int(high) if high else None) if comma else least
-        if least > MAX_REPEAT or (most is not None and most > MAX_REPEAT):
-            raise self.fail(f"a repetition above {MAX_REPEAT}", column)
+        if least > self.max_repeat or (most is not None and most > self.max_repeat):
+            raise self.fail(f"a repetition above {self.max_repeat}", column)
         if most is not None and most < least:
             raise self.fail(f"{{{low},{high}}} counts downwards", column)
         return least, most
@@ -545,6 +555,15 @@ class _Reader:
         return code
 
     def char_class(self, flags: _Flags) -> Node:
+        # Tags of SpamAssassin's replace_tag make patterns that have one class 10,000 times.
+        whole = _WHOLE_CLASS.match(self.text, self.at)
+        known = _class_of(whole.group(), flags.fold) if whole is not None else None
+        if whole is not None and known is not None:
+            self.at = whole.end()
+            return known
+        return self.fresh_class(flags.fold)
+
+    def fresh_class(self, fold: bool) -> Class:
         text, opened = self.text, self.at
         self.at += 1
         negated = text.startswith("^", self.at)
@@ -577,7 +596,7 @@ class _Reader:
                 ranges.append((low, high))
             else:
                 ranges.append((low, low))
-        return Class(tuple(ranges), tuple(names), negated, flags.fold)
+        return Class(tuple(ranges), tuple(names), negated, fold)
 
     def _class_item(self, names: list[str]) -> int | None:
         """The next code point of a class; None when a name was added to `names` instead."""
@@ -610,6 +629,27 @@ class _Reader:
         if letter in {"N", "R"}:
             raise self.fail(f"\\{letter} inside a class", started)
         return self._code(letter, started)
+
+
+# Letters that mean themselves, and of which none has a quantifier.
+_PLAIN = re.compile(r"[A-Za-z0-9_,;:'\"@%&~=<>/!-]+(?![*+?{])")
+_WHOLE_CLASS = re.compile(r"\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*+\]")
+
+
+@lru_cache(maxsize=1024)
+def _class_of(text: str, fold: bool) -> Class | None:
+    """The class of which this is the whole text; None where it is not, or is wrong."""
+    reader = _Reader(text, MAX_REPEAT)
+    try:
+        found = reader.fresh_class(fold)
+    except PatternError:
+        return None
+    return found if reader.at == len(text) else None
+
+
+@lru_cache(maxsize=512)
+def _plain(letter: str, fold: bool) -> Char:
+    return Char(ord(letter), fold)
 
 
 def beyond(node: Node) -> list[Beyond]:
