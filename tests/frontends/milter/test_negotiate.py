@@ -50,4 +50,5 @@ def test_the_queue_id_and_the_identity_are_asked_for() -> None:
     context = Context()
     negotiate.settle(context, [ALL_ACTIONS, ALL_STEPS, 0, 0], ())
     assert "{auth_authen}" in context.macros[milter.M_ENVFROM].split()
-    assert "i" in context.macros[milter.M_EOM].split()
+    assert context.macros[milter.M_EOH] == "i"
+    assert context.macros[milter.M_EOM] == ""
