@@ -1,8 +1,8 @@
 """arc - is the chain of ARC sets whole, and who sealed it?
 
 Owns:   ArcSet, Chain, read_sets, evaluate, questions, vouching_sealer.
-Asks:   the keys of the newest ARC-Message-Signature and of every ARC-Seal. RFC 8617 5.2: DNS trouble is
-        a failed chain like any other; the reason says which it was.
+Asks:   the keys of every ARC-Seal and ARC-Message-Signature. RFC 8617 5.2: DNS trouble is a failed
+        chain like any other; the reason says which it was.
 Not here: what a good chain is worth (checks.dmarc: only from trusted sealers), sealing (auth.seal).
 RFC 8617 sections 4.1, 4.2, 5.2, 10.1.
 """
@@ -26,6 +26,8 @@ from filterd.auth.key import key_question
 from filterd.auth.signature import SignatureError, canonical, parse_tags, split_names
 from filterd.core.lookup import Ask, Question
 from filterd.limits import LIMITS, Limits
+from filterd.mail.authres import AuthresSyntaxError, parse
+from filterd.mail.domain import to_alabel
 from filterd.mail.header import Field, Header
 from filterd.mail.message import Message
 
@@ -63,11 +65,15 @@ class ArcSet:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The validation status: "none", "pass" or "fail" (RFC 8617 10.1), and the sets, oldest first."""
+    """The validation status: "none", "pass" or "fail" (RFC 8617 10.1), and the sets, oldest first.
+
+    `oldest_pass` is the lowest instance whose ARC-Message-Signature still fits, 0 where all do (5.2).
+    """
 
     result: str
     reason: str = ""
     sets: tuple[ArcSet, ...] = ()
+    oldest_pass: int = 0
 
 
 def read_sets(header: Header, limits: Limits = LIMITS) -> tuple[ArcSet, ...]:
@@ -127,7 +133,16 @@ def evaluate(message: Message, ask: Ask, limits: Limits = LIMITS) -> Chain:
         _check_seals(sets, message, ask)
     except SignatureError as error:
         return Chain("fail", error.reason, sets)
-    return Chain("pass", "", sets)
+    return Chain("pass", "", sets, _oldest_pass(sets, message, ask))
+
+
+def _oldest_pass(sets: tuple[ArcSet, ...], message: Message, ask: Ask) -> int:
+    for one in reversed(sets[:-1]):
+        try:
+            _check_message(one, message, ask)
+        except SignatureError:
+            return one.instance + 1
+    return 0
 
 
 def _check_status(one: ArcSet, *, is_newest: bool) -> None:
@@ -138,12 +153,11 @@ def _check_status(one: ArcSet, *, is_newest: bool) -> None:
         raise SignatureError("fail", f"cv= of i={one.instance} is not {wanted}")
 
 
-def _check_message(newest: ArcSet, message: Message, ask: Ask) -> None:
-    """The newest ARC-Message-Signature must fit the message as it is."""
-    where = f"ARC-Message-Signature i={newest.instance}"
-    with _naming(where):
-        tags = newest.message_tags
-        terms = read_terms(newest.message_signature, tags, ("a", "b", "bh", "d", "h", "s"))
+def _check_message(one: ArcSet, message: Message, ask: Ask) -> None:
+    """The ARC-Message-Signature must fit the message as it is."""
+    with _naming(f"ARC-Message-Signature i={one.instance}"):
+        tags = one.message_tags
+        terms = read_terms(one.message_signature, tags, ("a", "b", "bh", "d", "h", "s"))
         _check_letters(tags)
         names = split_names(tags["h"])
         if "arc-seal" in names:
@@ -207,28 +221,52 @@ def questions(header: Header, limits: Limits = LIMITS) -> Iterator[Question]:
         sets = read_sets(header, limits)
     except SignatureError:
         return
-    tag_lists = [one.seal_tags for one in sets] + [one.message_tags for one in sets[-1:]]
-    for tags in tag_lists:
+    names: dict[tuple[str, str], None] = {}
+    for tags in (tags for one in sets for tags in (one.seal_tags, one.message_tags)):
         if {"d", "s"} <= tags.keys():
             selector, domain = (tags[name].decode("latin-1").lower() for name in ("s", "d"))
-            yield key_question(selector, domain)
+            names[selector, domain] = None
+    for selector, domain in names:
+        yield key_question(selector, domain)
 
 
-def vouching_sealer(chain: Chain, trusted: Collection[str]) -> str:
+def vouching_sealer(chain: Chain, message: Message, trusted: Collection[str]) -> str:
     """The trusted sealer that saw DMARC pass before it, or a trusted one after it, changed the message.
 
     Walks from the newest set down as long as sealers are trusted, for what an untrusted one handed on
-    may be of its own making. "" where there is none.
+    may be of its own making. "" where there is none, where the pass was another author's, or where the
+    newest signature of a whole chain leaves From or a part of the body to others.
     """
-    if chain.result != "pass":
+    if chain.result != "pass" or not _covers(chain.sets[-1], message):
         return ""
     names = {name.lower() for name in trusted}
     for one in reversed(chain.sets):
         if one.sealer not in names:
             return ""
         if reported(one.account, "dmarc") == "pass":
-            return one.sealer
+            return one.sealer if _author_seen(one) in ("", *message.author.domains) else ""
     return ""
+
+
+def _covers(newest: ArcSet, message: Message) -> bool:
+    """Whether an ARC-Message-Signature that fits covers each From and all of the body."""
+    authors = len(message.header.all("from"))
+    signed = split_names(newest.message_tags.get("h", b"")).count("from")
+    length = read_number(newest.message_tags, "l")
+    if length is None:
+        return authors <= signed
+    _, is_relaxed = read_canonicalization(newest.message_tags, b"relaxed/relaxed")
+    return authors <= signed and length == canonical(message).body(relaxed=is_relaxed)[1]
+
+
+def _author_seen(one: ArcSet) -> str:
+    """The author domain that the sealer's account of DMARC names; "" where it names none."""
+    try:
+        results = parse(one.account).results
+    except AuthresSyntaxError:
+        return ""
+    found = next((r.get("header.from") for r in results if r.method == "dmarc"), "")
+    return to_alabel(found.rpartition("@")[2]) or "" if found else ""
 
 
 def reported(account: str, method: str) -> str:

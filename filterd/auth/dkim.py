@@ -81,9 +81,9 @@ def read_canonicalization(
     tags: Mapping[str, bytes], default: bytes = b"simple/simple"
 ) -> tuple[bool, bool]:
     """Whether header and body are relaxed, by c=."""
-    header, _, body = _text(tags.get("c", default)).lower().partition("/")
+    header, slash, body = _text(tags.get("c", default)).lower().partition("/")
     names = ("simple", "relaxed")
-    if header not in names or (body or "simple") not in names:
+    if header not in names or (slash and body not in names):
         raise SignatureError("permerror", "signature syntax error: unknown c=")
     return header == "relaxed", body == "relaxed"
 
@@ -158,6 +158,8 @@ def _read(field: Field, tags: Mapping[str, bytes], now: float) -> tuple[Terms, s
     if tags.get("v", b"1") != b"1":
         raise SignatureError("permerror", "incompatible version")
     terms = read_terms(field, tags, _REQUIRED)
+    if "@" not in _text(tags.get("i", b"@")):
+        raise SignatureError("permerror", "signature syntax error: i= has no @")
     identity = to_alabel(_text(tags["i"]).rpartition("@")[2]) if "i" in tags else terms.domain
     if not identity or not (identity == terms.domain or identity.endswith("." + terms.domain)):
         raise SignatureError("permerror", "domain mismatch: i= is not within d=")

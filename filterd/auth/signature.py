@@ -148,8 +148,11 @@ class Canonical:
         """What is signed: the fields named, bottom up, then the signature's own, its b= empty."""
         taken: Counter[str] = Counter()
         pieces: list[bytes] = []
+        own_name = own.key
         for name in names:
             found = self._header.all(name)
+            if name == own_name:  # 3.7: a signature does not sign itself, it was not there yet
+                found = tuple(field for field in found if field is not own)
             taken[name] += 1
             if taken[name] <= len(found):  # a field named too often counts as empty (5.4.2)
                 pieces.append(self.field(found[-taken[name]], relaxed=relaxed))

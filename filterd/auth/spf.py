@@ -342,6 +342,7 @@ def _askable(domain: str) -> str | None:
     if len(domain) > MAX_IDENTITY or _LITERAL.match(domain):
         return None
     name = domain.lower() if domain.isascii() else to_alabel(domain)
+    name = name.removesuffix(".") if name else name  # 4.3: a label may be empty at the end only
     return name if name and "." in name and _is_name(name) else None
 
 

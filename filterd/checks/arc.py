@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from filterd.auth import arc
 from filterd.core.check import Check, CheckSettings, Services
-from filterd.core.evidence import AuthResult, Evidence, Hit
+from filterd.core.evidence import AuthResult, Evidence, Hit, Property
 from filterd.core.lookup import Question
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
@@ -36,7 +36,9 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     chain = arc.evaluate(tx.message, services.ask)
     sealers = ", ".join(one.sealer for one in reversed(chain.sets[-5:]))
     comment = f"i={len(chain.sets)} sealed by {sealers}" if chain.sets else ""
-    yield AuthResult("arc", chain.result, chain.reason, comment=comment)
+    oldest = (Property("header", "oldest-pass", str(chain.oldest_pass)),)  # RFC 8617 10.2
+    shown = oldest if chain.result == "pass" else ()
+    yield AuthResult("arc", chain.result, chain.reason, shown, comment)
     yield Hit(SYMBOLS[chain.result], detail=chain.reason or sealers)
 
 

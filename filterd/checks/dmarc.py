@@ -206,7 +206,7 @@ def _vouching_sealer(tx: Transaction, settings: Settings) -> str:
     if not settings.trusted_sealers or not found or found[0].result != "pass":
         return ""
     chain = arc.Chain("pass", sets=arc.read_sets(tx.message.header))
-    return arc.vouching_sealer(chain, settings.trusted_sealers)
+    return arc.vouching_sealer(chain, tx.message, settings.trusted_sealers)
 
 
 def mediator(tx: Transaction) -> tuple[str, str]:

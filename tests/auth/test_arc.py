@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from functools import cache
 
 import dkim as dkimpy
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from filterd.auth import arc
 from filterd.core.lookup import Question
 from filterd.limits import Limits
+from filterd.mail.header import Field
 from filterd.mail.message import Message
 from tests.support.answers import Records, asking
-from tests.support.signing import pem, rsa_key, rsa_record
+from tests.support.signing import crafted, pem, rsa_key, rsa_record
 
 MESSAGE = (
     b"From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: hello\r\n"
@@ -116,13 +120,86 @@ def test_all_questions_are_announced() -> None:
 def test_sealers_are_believed_as_far_as_trust_reaches(
     trusted: tuple[str, ...], vouching: str
 ) -> None:
-    assert arc.vouching_sealer(chain_of(THREE), trusted) == vouching
+    assert arc.vouching_sealer(chain_of(THREE), Message.from_bytes(THREE), trusted) == vouching
 
 
 def test_broken_chain_vouches_for_nothing() -> None:
-    broken = chain_of(THREE.replace(b"Hello\r\n", b"Hallo\r\n"))
+    raw = THREE.replace(b"Hello\r\n", b"Hallo\r\n")
     names = ("hop1.example", "hop2.example", "hop3.example")
-    assert arc.vouching_sealer(broken, names) == ""
+    assert arc.vouching_sealer(chain_of(raw), Message.from_bytes(raw), names) == ""
+
+
+@pytest.mark.parametrize(
+    ("account", "vouching"),
+    [
+        ("dmarc=pass header.from=example.org", "hop1.example"),
+        ("dmarc=pass header.from=Example.ORG", "hop1.example"),
+        ("dmarc=pass (p=none) action=none", "hop1.example"),
+        ("dmarc=pass header.from=elsewhere.example", ""),
+    ],
+    ids=["this-author", "case", "no-author", "another-author"],
+)
+def test_pass_of_another_author_vouches_for_nothing(account: str, vouching: str) -> None:
+    raw = sealed(("hop1.example", account))
+    chain = chain_of(raw)
+    assert arc.vouching_sealer(chain, Message.from_bytes(raw), ["hop1.example"]) == vouching
+
+
+@pytest.mark.parametrize(
+    ("tags", "vouching"),
+    [
+        ("h=from:to:subject", "hop1.example"),
+        ("h=to:subject", ""),
+        ("h=from:to; l=2", ""),
+        ("h=from:to; l=7", "hop1.example"),
+    ],
+    ids=["all", "no-from", "part-of-the-body", "all-of-the-body"],
+)
+def test_signature_that_leaves_things_to_others_vouches_for_nothing(
+    tags: str, vouching: str
+) -> None:
+    who = "a=rsa-sha256; d=hop1.example; s=s"
+    raw = (
+        b"ARC-Authentication-Results: i=1; hop1.example; dmarc=pass\r\n"
+        + crafted(
+            MESSAGE, f"i=1; {who}; c=relaxed/relaxed; {tags}", name="ARC-Message-Signature"
+        ).partition(b"From:")[0]
+    )
+    account, signature = (Field(*split_field(line)) for line in raw.splitlines())
+    bare = seal_over(account, signature, f"i=1; {who}; cv=none; b=")
+    whole = bare + signature.line + account.line + MESSAGE
+    chain = chain_of(whole)
+    assert (chain.result, chain.reason) == ("pass", "")
+    assert arc.vouching_sealer(chain, Message.from_bytes(whole), ["hop1.example"]) == vouching
+
+
+def split_field(line: bytes) -> tuple[str, bytes]:
+    name, _, value = line.partition(b":")
+    return name.decode(), value
+
+
+def seal_over(account: Field, signature: Field, tags: str) -> bytes:
+    """An ARC-Seal of the first set, by hand (RFC 8617 5.1.1)."""
+    lines = [f"{f.key}:{f.value}\r\n" for f in (account, signature)]
+    data = "".join(lines).encode() + f"arc-seal:{tags}".encode()
+    value = rsa_key().sign(data, PKCS1v15(), SHA256())
+    return f"ARC-Seal: {tags}{base64.b64encode(value).decode()}\r\n".encode()
+
+
+def test_oldest_signature_that_still_fits_is_named() -> None:
+    assert chain_of(THREE).oldest_pass == 0  # nobody changed anything
+    listed = MESSAGE.replace(b"Subject: hello", b"Subject: [list] hello")
+    first = sealed(("hop1.example", PASSED))
+    fields = first[: -len(MESSAGE)]
+    second = dkimpy.arc_sign(
+        b"Authentication-Results: hop2.example; arc=pass; dmarc=fail\r\n" + fields + listed,
+        b"s",
+        b"hop2.example",
+        pem(rsa_key()),
+        b"hop2.example",
+    )
+    chain = chain_of(b"".join(second) + fields + listed)
+    assert (chain.result, chain.oldest_pass) == ("pass", 2)
 
 
 @pytest.mark.parametrize(

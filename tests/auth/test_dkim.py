@@ -84,6 +84,21 @@ def test_file_with_bare_line_feeds_verifies_as_it_was_sent() -> None:
         (BASE + "; i=x@sub.example.org", "pass", ""),
         (BASE + "; i=x@badexample.org", "permerror", "domain mismatch"),
         (BASE + "; i=x@org", "permerror", "domain mismatch"),
+        (BASE + "; i=example.org", "permerror", "i= has no @"),
+        (BASE + "; i=@EXAMPLE.org", "pass", ""),
+        (BASE + "; i=a=40b@sub.Example.org", "pass", ""),
+        (BASE.replace("relaxed/relaxed", "relaxed/"), "permerror", "unknown c="),
+        (BASE.replace("relaxed/relaxed", "Relaxed/SIMPLE"), "pass", ""),
+        (BASE.replace("c=relaxed/relaxed; ", ""), "pass", ""),
+        (BASE.replace("relaxed/relaxed", "relaxed"), "pass", ""),
+        (BASE.replace("d=example.org", "d=EXAMPLE.Org"), "pass", ""),
+        (BASE.replace("s=s", "s=S"), "pass", ""),
+        (BASE.replace("h=from:to:subject", "h=From : To :\tSubject"), "pass", ""),
+        (BASE.replace("v=1", "V=1"), "permerror", "missing required tag v="),
+        (BASE.replace("v=1", "v=01"), "permerror", "incompatible version"),
+        (BASE + ":dkim-signature", "pass", ""),  # it does not sign itself (3.7)
+        (BASE + "; l=0", "pass", ""),
+        (BASE + "; x=99999999999999", "pass", ""),
         (BASE + "; q=dns/txt:other", "pass", ""),
         (BASE + "; q=http", "permerror", "unknown query method"),
         (BASE + f"; t={NOW - 100}; x={NOW + 5}", "pass", ""),
@@ -338,6 +353,12 @@ def test_body_is_canonicalised_once_for_all_signatures(monkeypatch: pytest.Monke
     monkeypatch.setattr(signature, "canonical_body", seen)
     assert [found.result for found in results(signed(signed(signed(MESSAGE))))] == ["pass"] * 3
     assert seen.call_count == 1
+
+
+@pytest.mark.parametrize("names", ["dkim-signature", "dkim-signature:dkim-signature"])
+def test_signature_over_an_earlier_signature_does_not_take_itself_for_one(names: str) -> None:
+    raw = crafted(signed(MESSAGE), f"{BASE}:{names}")
+    assert [found.result for found in results(raw)] == ["pass", "pass"]
 
 
 def test_base64_of_b_may_be_folded() -> None:

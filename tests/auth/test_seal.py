@@ -138,7 +138,7 @@ SEALING = seal.Sealing(signers=(RSA,), sealer=RSA)
 
 
 def sealed(message: Message, chain: str) -> Message:
-    account = f"mx.example.org; arc={chain}; dmarc=pass header.from=example.net"
+    account = f"mx.example.org; arc={chain}; dmarc=pass header.from=example.org"
     fields = SEALING.fields(message, is_ours=False, account=account, now=NOW)
     return with_fields(message, fields)
 
@@ -148,7 +148,7 @@ def test_our_chain_passes_here_and_in_dkimpy() -> None:
     assert len(message.header) == len(MESSAGE.header) + 9
     chain = arc.evaluate(message, asking(KEYS))
     assert (chain.result, chain.reason, len(chain.sets)) == ("pass", "", 3)
-    assert arc.vouching_sealer(chain, ["example.org"]) == "example.org"
+    assert arc.vouching_sealer(chain, message, ["example.org"]) == "example.org"
     record = published(RSA).encode()
     verdict, _, reason = dkimpy.ARC(message.raw).verify(dnsfunc=lambda _name, **_kw: record)
     assert (verdict, reason) == (b"pass", "success")

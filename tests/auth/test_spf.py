@@ -301,3 +301,12 @@ def test_received_spf_holds_whatever_stands_in_it() -> None:
         'identity=mailfrom; client-ip=192.0.2.1; envelope-from="a\\"; helo=x\\\\(??X: y@example.org"; '
         'helo="he lo"; mechanism=+all'
     )
+
+
+@pytest.mark.parametrize("name", ["h.example.net.", "H.Example.NET", "H.EXAMPLE.NET."])
+def test_empty_label_at_the_end_of_a_name_is_no_error(name: str) -> None:
+    """RFC 7208 4.3: malformed is a "zero-length label not at the end"."""
+    zone = Zone('h.example.net TXT "v=spf1 a:%{d} -all"\nh.example.net A 192.0.2.1')
+    helo = evaluate_helo(address("192.0.2.1"), name, zone.ask)
+    path = evaluate_mail_from(address("192.0.2.1"), f"joe@{name}", "x", zone.ask)
+    assert (helo.result.result, path.result.result) == ("pass", "pass")

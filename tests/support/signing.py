@@ -91,32 +91,47 @@ def crafted(
     name: str = "DKIM-Signature",
     body_hash: bytes | None = None,
 ) -> bytes:
-    """The message under a signature with exactly those tags, then bh= and b=; relaxed/relaxed only.
+    """The message under a signature with exactly those tags, then bh= and b=; c= and l= are obeyed.
 
     Written from RFC 6376 3.4 with regular expressions, slow and plain, for tags no signer would write.
     """
     header, _, body = message.partition(b"\r\n\r\n")
-    text = re.sub(rb"[ \t]+", b" ", body)
-    text = re.sub(rb" \r\n", b"\r\n", text)
-    text = re.sub(rb"(?:\r\n)*\Z", b"\r\n", text, count=1) if text.strip(b"\r\n") else b""
+    found = re.search(r"\bc=\s*(\w+)(?:/(\w*))?", tags, re.IGNORECASE)
+    header_way, body_way = found.groups() if found else ("simple", "simple")
+    text = _canonical_body(body, (body_way or "simple").lower())
     limit = re.search(r"\bl=(\d+)", tags)
     if limit:
         text = text[: int(limit[1])]
     digest = body_hash if body_hash is not None else hashlib.sha256(text).digest()
     value = f" {tags}; bh={base64.b64encode(digest).decode()}; b="
-    fields = re.sub(rb"\r\n[ \t]+", b" ", header).split(b"\r\n")
+    fields = re.sub(rb"\r\n(?=[ \t])", b"\0", header).split(b"\r\n")
     hashed = b""
     for wanted in re.search(r"h=([^;]*)", tags)[1].split(":"):  # type: ignore[index]
         for index in range(len(fields) - 1, -1, -1):
-            field_name, _, content = fields[index].partition(b":")
+            field_name = fields[index].partition(b":")[0]
             if field_name.strip().lower().decode() == wanted.strip().lower():
-                hashed += wanted.strip().lower().encode() + b":"
-                hashed += re.sub(rb"[ \t]+", b" ", content).strip() + b"\r\n"
+                hashed += _canonical_field(fields[index], header_way.lower()) + b"\r\n"
                 del fields[index]
                 break
-    hashed += name.lower().encode() + b":" + value.strip().encode()
+    hashed += _canonical_field(f"{name}:{value}".encode(), header_way.lower())
     if "ed25519" in tags:
         signature = ed25519_key().sign(hashlib.sha256(hashed).digest())
     else:
         signature = rsa_key(bits).sign(hashed, PKCS1v15(), SHA256())
     return f"{name}:{value}{base64.b64encode(signature).decode()}\r\n".encode() + message
+
+
+def _canonical_body(body: bytes, way: str) -> bytes:
+    if way == "relaxed":
+        body = re.sub(rb"[ \t]+", b" ", body)
+        body = re.sub(rb" (\r\n|\Z)", rb"\1", body)
+    content = re.sub(rb"(?:\r\n)*\Z", b"", body, count=1)
+    return content + b"\r\n" if content or way == "simple" else b""
+
+
+def _canonical_field(field: bytes, way: str) -> bytes:
+    """One field, NUL where it was folded."""
+    if way == "simple":
+        return field.replace(b"\0", b"\r\n")
+    field_name, _, content = field.replace(b"\0", b"").partition(b":")
+    return field_name.strip().lower() + b":" + re.sub(rb"[ \t]+", b" ", content).strip()
