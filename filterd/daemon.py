@@ -35,7 +35,7 @@ MALLOC = {  # mallopt(3)
     -3: 256 << 10,  # M_MMAP_THRESHOLD: fixed, else it grows with the largest message seen
     -1: 1 << 20,  # M_TRIM_THRESHOLD
 }
-PATIENCE = 30.0  # seconds a retiring worker waits for its sessions
+PATIENCE = 30.0  # seconds the workers wait for their sessions at a stop
 
 
 def serve(load: Callable[[], Loaded]) -> int:

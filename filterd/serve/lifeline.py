@@ -1,12 +1,14 @@
 """lifeline - the pipe by which a worker learns that it is to retire.
 
-Rules of this file: the master holds the writing end, the worker the reading end. The end of the file,
-        whoever caused it (an order, the master's death), means: take no new work, finish, leave.
+Rules of this file: the master holds the writing end, the worker the reading end. A byte means: another
+        generation has taken over, leave when your sessions have ended. The end of the file, whoever
+        caused it (an order, the master's death), means: leave soon. Either way no new work is taken.
         Signals cannot do this: libmilter takes them in a thread of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 from dataclasses import dataclass
@@ -34,15 +36,18 @@ class Lifeline:
         os.close(self.reading)
         self.reading = -1
 
+    def release(self) -> None:
+        """Order the worker to retire at its leisure."""
+        with contextlib.suppress(BrokenPipeError):  # it is dead: it will be reaped
+            os.write(self.writing, b".")
+
     def cut(self) -> None:
-        """Order the worker to retire; once is enough."""
+        """Order the worker to retire soon; once is enough."""
         if self.writing >= 0:
             os.close(self.writing)
             self.writing = -1
 
-    def wait(self) -> None:
-        """Return when the line is cut (worker side)."""
-        while True:
-            select.select([self.reading], [], [])
-            if os.read(self.reading, 64) == b"":
-                return
+    def wait(self) -> bool:
+        """Return at the next order (worker side): True where there is time, False at the end."""
+        select.select([self.reading], [], [])
+        return os.read(self.reading, 1) != b""

@@ -2,7 +2,8 @@
 
 Owns:   the life of all workers; SIGTERM/SIGINT (stop), SIGHUP (reload), SIGCHLD (reap); status.json.
 Rules of this file: never calls libmilter, never starts a thread. A generation that cannot be built
-        leaves the running one alone. The new generation is up before the old one is told to leave.
+        leaves the running one alone. The new generation is up before the old one is told to leave, and
+        the old one's sessions go on; but not those of many generations at once.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ log = logging.getLogger("filterd.serve")
 RESPAWN_BURST = 5  # deaths of one job within RESPAWN_WINDOW that are replaced at once
 RESPAWN_WINDOW = 10.0  # seconds
 RESPAWN_PAUSE = 1.0  # seconds between replacements beyond the burst
+LINGERING = 2  # generations before the running one whose sessions may go on at leisure
 TICK = 1.0  # seconds between looks at files and workers
 
 
@@ -40,9 +42,8 @@ class Generation:
     """What one reading of settings, rules and model makes the workers do."""
 
     jobs: Sequence[Job]
-    patience: float  # seconds that a retiring worker waits for its sessions
+    patience: float  # seconds that the workers wait for their sessions at a stop
     facts: Mapping[str, Any]  # for status.json: files, rules, model, checks
-    changed: Callable[[], str] = lambda: ""  # what has changed on disk since, "" for nothing
     summary: str = ""
 
 
@@ -107,28 +108,37 @@ class Master:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
         self._reap()
-        changed = self._current.changed() if self._current is not None else ""
-        if signal.SIGHUP in self._asked or changed:
+        if signal.SIGHUP in self._asked:
             self._asked.discard(signal.SIGHUP)
-            self._reload(changed or "SIGHUP")
+            self._reload()
         self._replace()
 
-    def _reload(self, cause: str) -> None:
+    def _reload(self) -> None:
         notify.reloading()
         try:
             generation = self.build()
             self._sockets = self._listeners.settle(job.listen for job in generation.jobs)
         except ConfigError as error:
-            self._reload_problem = str(error)
-            log.error("reload (%s) refused, the running generation stays:\n%s", cause, error)
+            self._refuse(str(error))
+        except Exception as error:  # a mistake of ours must not end the service
+            log.exception("reload failed")
+            self._refuse(f"{type(error).__name__}: {error}")
         else:
             self._reload_problem = ""
             old = [c for c in self._children.values() if not c.retiring]
             self._install(generation)
             for child in old:
-                self._retire(child)
-            log.info("reload (%s): generation %d; %s", cause, self._number, generation.summary)
+                child.retiring = True
+                child.lifeline.release()
+            for child in self._children.values():
+                if child.generation < self._number - LINGERING:
+                    child.lifeline.cut()
+            log.info("reload: generation %d; %s", self._number, generation.summary)
         notify.ready(self._current.summary if self._current else "")
+
+    def _refuse(self, problem: str) -> None:
+        self._reload_problem = problem
+        log.error("reload refused, the running generation stays:\n%s", problem)
 
     def _install(self, generation: Generation) -> None:
         self._current = generation
@@ -141,8 +151,18 @@ class Master:
 
     def _spawn(self, job: Job) -> None:
         assert self._current is not None
-        lifeline = Lifeline.make()
-        pid = os.fork()
+        lifeline: Lifeline | None = None
+        try:
+            lifeline = Lifeline.make()
+            pid = os.fork()
+        except (
+            OSError
+        ) as error:  # out of descriptors, processes or memory: the next turn tries again
+            log.error("no %s worker can be started: %s", job.name, error.strerror)
+            if lifeline is not None:
+                lifeline.held_by_master()
+                lifeline.cut()
+            return
         if pid == 0:
             for child in self._children.values():
                 child.lifeline.cut()  # the master's ends of the others, or they would never end
@@ -187,14 +207,11 @@ class Master:
                     break  # it dies as soon as it lives; the next turn tries again
                 self._spawn(job)
 
-    def _retire(self, child: _Child) -> None:
-        child.retiring = True
-        child.lifeline.cut()
-
     def _stop(self) -> None:
         """Close the doors, let every session end, then make sure."""
         for child in self._children.values():
-            self._retire(child)
+            child.retiring = True
+            child.lifeline.cut()
         self._listeners.close()
         patience = self._current.patience if self._current is not None else 0.0
         end = time.monotonic() + patience + 2

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,10 @@ from filterd.serve.lifeline import Lifeline
 from filterd.serve.sockets import Listen
 
 log = logging.getLogger("filterd.serve")
+
+# seconds that the sessions of a generation go on after a reload: a client may take minutes for its
+# DATA, and what is cut off is deferred
+LEISURE = 600.0
 
 
 class Running(Protocol):
@@ -71,7 +76,22 @@ def live(job: Job, listener: socket.socket, lifeline: Lifeline, patience: float)
 
 
 def _leave(running: Running, lifeline: Lifeline, patience: float) -> None:
-    lifeline.wait()
+    has_time = lifeline.wait()
+    if has_time:
+        hurry = threading.Thread(target=_hurry, args=(running, lifeline, patience), daemon=True)
+        hurry.start()
+    _end(running, LEISURE if has_time else patience)
+
+
+def _hurry(running: Running, lifeline: Lifeline, patience: float) -> None:
+    """The end of a leisurely retirement, when the service stops before it is over."""
+    while lifeline.wait():
+        pass
+    time.sleep(patience)
+    _end(running, 0.0)
+
+
+def _end(running: Running, patience: float) -> None:
     code = 0
     try:
         running.retire(patience)

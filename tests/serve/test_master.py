@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -91,6 +92,50 @@ def test_a_reload_that_cannot_be_built_keeps_the_running_generation(tmp_path: Pa
         os.kill(service.pid, signal.SIGHUP)
         service.until(lambda: service.status["generation"] == 2)
         assert service.status["reload_problem"] == ""
+
+
+def test_a_mistake_of_ours_at_a_reload_keeps_the_running_generation(tmp_path: Path) -> None:
+    with running(tmp_path, workers=1) as service:
+        before = service.workers
+        (tmp_path / "mistaken").touch()
+        os.kill(service.pid, signal.SIGHUP)
+        service.until(lambda: "a mistake of ours" in service.status["reload_problem"])
+        assert service.workers == before
+        assert accepted(service)
+
+
+def test_a_session_outlives_reloads_however_slow_it_is_but_not_many_of_them(
+    tmp_path: Path,
+) -> None:
+    with (
+        running(tmp_path, workers=1, patience=0.1) as service,
+        Connection(service.address) as mta,
+    ):
+        first = service.workers[0]
+        mta.connect("mail.example.org", "192.0.2.1")
+        mta.helo()
+        for generation in (2, 3):
+            os.kill(service.pid, signal.SIGHUP)
+            service.until(is_generation(service, generation))
+        time.sleep(0.3)  # more than the patience of a stop
+        assert play(mta, Submission(MAIL), same_session=True).answer.kind is Kind.ACCEPT
+        os.kill(service.pid, signal.SIGHUP)
+        service.until(is_gone(first))
+
+
+def test_a_master_without_descriptors_goes_on_and_replaces_workers_when_it_can(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, workers=1) as service:
+        open_files = len(list(Path(f"/proc/{service.pid}/fd").iterdir()))
+        limits = resource.prlimit(service.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (open_files - 1, limits[1]))
+        os.kill(service.workers[0], signal.SIGKILL)
+        time.sleep(1.2)  # a turn of the master
+        assert _is_alive(service.pid)
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, limits)
+        service.until(lambda: service.status["restarts"] == 1 and len(service.workers) == 1)
+        assert accepted(service)
 
 
 def test_a_stop_lets_the_session_in_flight_end(tmp_path: Path) -> None:

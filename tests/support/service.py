@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.demo.postfix import free_ports
 from filterd.config.listen import Socket
 from filterd.core.check import Check
 from filterd.core.clock import SystemClock
@@ -68,13 +69,6 @@ class _Worker:
     def close(self) -> None: ...
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def running(
     tmp_path: Path,
     *checks: Check,
@@ -83,7 +77,7 @@ def running(
     patience: float = 5.0,
     **scanner: Any,
 ) -> contextlib.AbstractContextManager[Service]:
-    """Fork a master that serves `checks`; a file "broken" in tmp_path makes reloads fail."""
+    """Fork a master that serves `checks`; files "broken" and "mistaken" in tmp_path make reloads fail."""
     made = a_scanner(*checks, clock=SystemClock(), **scanner)
     return running_scanner(tmp_path, made, workers=workers, address=address, patience=patience)
 
@@ -98,12 +92,14 @@ def running_scanner(
     patience: float = 5.0,
 ) -> Iterator[Service]:
     """Fork a master whose workers scan with `scanner`."""
-    where = address or Socket(host="127.0.0.1", port=free_port())
+    where = address or Socket(host="127.0.0.1", port=free_ports(1)[0])
     status_file = tmp_path / "status.json"
 
     def build() -> Generation:
         if (tmp_path / "broken").exists():
             raise ConfigError([ConfigProblem("rules.toml", "3:1", "broken on purpose")])
+        if (tmp_path / "mistaken").exists():
+            raise RuntimeError("a mistake of ours")
         job = Job("milter", workers, Listen(where), lambda: _Worker(scanner))
         return Generation([job], patience, {}, summary="test")
 
@@ -127,4 +123,4 @@ def running_scanner(
             time.sleep(0.02)
 
 
-__all__: Sequence[str] = ("Service", "free_port", "running", "running_scanner")
+__all__: Sequence[str] = ("Service", "running", "running_scanner")
