@@ -27,10 +27,12 @@ await() { for _ in $(seq 300); do (echo > /dev/tcp/127.0.0.1/8895) 2>/dev/null &
 serve() { runuser -u filterd -- env FILTERD_DNS__SERVERS=127.0.0.1 filterd serve >>/tmp/serve.log 2>&1 & await; }
 stop() { kill "$(pgrep -o -u filterd -f 'filterd serve')"; while pgrep -u filterd -f 'filterd serve' >/dev/null; do sleep 0.1; done; }
 
+rm -f /var/lib/man-db/auto-update  # its index of all manuals takes longer than the package
+echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/memory
 say fresh; getent passwd filterd || echo no user
 cp /etc/postfix/main.cf /tmp/main.cf.before
 begin=$(date +%s%N)
-say install; apt-get install -y --no-install-recommends "$1/new.deb" >/tmp/apt.log || { cat /tmp/apt.log; exit 1; }
+say install; apt-get install -y --no-install-recommends "$1/old.deb" >/tmp/apt.log || { cat /tmp/apt.log; exit 1; }
 tail -n 3 /tmp/apt.log
 serve
 postfix start >/dev/null 2>&1
@@ -47,7 +49,7 @@ sockets = ["inet:127.0.0.1:8895", "unix:/var/spool/postfix/filterd/milter.sock"]
 TOML
 stop; serve; stat -c '%U:%G %a' /var/spool/postfix/filterd/milter.sock
 say same; dpkg -V filterd || true
-say downgrade-then-upgrade; stop; dpkg -i "$1/old.deb" 2>&1 | tail -n 1; dpkg -i "$1/new.deb" 2>&1 | tail -n 1; serve
+say upgrade; stop; dpkg -i "$1/new.deb" 2>&1 | tail -n 1; dpkg-query --show filterd; serve
 filterd config show thresholds.tag --origin; filterd status | head -n 1
 filterd wire postfix --yes | tail -n 1
 stop
@@ -181,7 +183,8 @@ def test_it_brings_manuals_completion_and_what_it_needs(told: dict[str, str]) ->
 
 
 def test_an_upgrade_keeps_settings_and_wiring(told: dict[str, str]) -> None:
-    text = told["downgrade-then-upgrade"]
+    text = told["upgrade"]
+    assert "filterd\t9.9-1" in text
     assert re.search(r"thresholds.tag = 5.5 +# /etc/filterd/conf.d/mine.toml:1", text)
     assert "running since" in text
     assert "proved: mail goes through filterd" in text

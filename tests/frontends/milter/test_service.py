@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.demo.postfix import free_ports
 from filterd.config.listen import Socket
 from filterd.frontends.milter.service import DelayGate
 from tests.support.miltermta import Connection, Kind, Submission, play
-from tests.support.service import free_port, running
+from tests.support.service import running
 
 MAIL = b"From: a@example.org\r\n\r\nbody\r\n"
 
@@ -17,8 +18,8 @@ MAIL = b"From: a@example.org\r\n\r\nbody\r\n"
 @pytest.mark.parametrize("kind", ["inet", "inet6", "unix"])
 def test_every_kind_of_socket_is_served(tmp_path: Path, kind: str) -> None:
     address = {
-        "inet": Socket(host="127.0.0.1", port=free_port()),
-        "inet6": Socket(host="::1", port=free_port()),
+        "inet": Socket(host="127.0.0.1", port=free_ports(1)[0]),
+        "inet6": Socket(host="::1", port=free_ports(1)[0]),
         "unix": Socket(path=str(tmp_path / "milter.sock")),
     }[kind]
     with running(tmp_path, address=address) as service, Connection(service.address) as mta:
