@@ -1,6 +1,6 @@
 """daemon - the service: generations of milter workers (and HTTP), built from settings.
 
-Owns:   serve, generation, dropping privileges.
+Owns:   serve, generation, when rule files are looked at, dropping privileges.
 Not here: processes (serve), what a worker does (staff), what a scan needs (assembly).
 """
 
@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 import pwd
+import time
 from collections.abc import Callable
 from grp import getgrnam
 from pathlib import Path
@@ -22,6 +23,9 @@ from filterd.core.clock import SystemClock
 from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.observe import metrics
 from filterd.observe.log import open_log
+from filterd.ruleset import RuleSet
+from filterd.ruleset.ruleset import differences, fingerprint_of, rule_files
+from filterd.ruleset.settings import RuleSettings
 from filterd.serve.master import Generation, Master
 from filterd.serve.sockets import Listen
 from filterd.serve.worker import Job
@@ -107,7 +111,39 @@ def generation(loaded: Loaded) -> Generation:
         "rules": assembly.rules.summary,
         "store": settings.store.kind,
     }
-    return Generation(jobs, PATIENCE, facts, summary=assembly.summary)
+    rules = assembly.rules
+    return Generation(
+        jobs,
+        PATIENCE,
+        facts,
+        changed=RuleWatch(rules, settings.rules),
+        again=lambda: generation(loaded),
+        content=rules,
+        news=lambda before: str(differences(before, rules)),
+        summary=assembly.summary,
+    )
+
+
+class RuleWatch:
+    """Says once of each change that the files of the rules, or of their lists, are no longer as they were."""
+
+    def __init__(self, rules: RuleSet, settings: RuleSettings) -> None:
+        self._declared = rules.declared
+        self._settings = settings
+        self._seen = rules.fingerprint
+        self._next = time.monotonic() + settings.reload
+
+    def __call__(self) -> str:
+        """The cause for a reload, "" for none; looks every `rules.reload` seconds."""
+        now = time.monotonic()
+        if not self._settings.reload or now < self._next:
+            return ""
+        self._next = now + self._settings.reload
+        found = fingerprint_of(rule_files(self._settings), self._declared)
+        if found == self._seen:
+            return ""
+        self._seen = found  # a set that is refused is not tried again until it changes again
+        return "rule files changed"
 
 
 def _make_directory(path: Path) -> None:

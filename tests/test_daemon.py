@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,34 @@ def test_a_generation_has_a_job_for_each_socket(tmp_path: Path) -> None:
     ]
     assert found.jobs[1].listen.path == f"{tmp_path}/m.sock"
     assert "checks" in found.summary
+
+
+def test_changed_rule_files_are_noticed_once_each_time(tmp_path: Path) -> None:
+    folder = tmp_path / "rules.d"
+    folder.mkdir()
+    settings = {
+        "rules.directory": str(folder),
+        "rules.shipped": "false",
+        "rules.reload": "0.001",
+    }
+    first = generation(loaded(tmp_path, **settings))
+
+    def noticed() -> str:
+        time.sleep(0.002)
+        return first.changed()
+
+    assert noticed() == ""
+    (folder / "1.toml").write_text("[rule.NEW]\nwhere = 'subject'\nmatch = 'x'\nscore = 1\n")
+    assert noticed() == "rule files changed"
+    assert noticed() == ""
+    assert first.again is not None
+    second = first.again()
+    assert second.news(first.content) == "1 added: NEW"
+    assert second.changed() == ""
+    never = generation(loaded(tmp_path, **{**settings, "rules.reload": "0"}))
+    (folder / "1.toml").unlink()
+    assert noticed() == "rule files changed"
+    assert never.changed() == ""
 
 
 def test_an_unknown_user_is_an_error_with_its_name(tmp_path: Path) -> None:

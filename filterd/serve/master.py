@@ -44,6 +44,10 @@ class Generation:
     jobs: Sequence[Job]
     patience: float  # seconds that the workers wait for their sessions at a stop
     facts: Mapping[str, Any]  # for status.json: files, rules, model, checks
+    changed: Callable[[], str] = lambda: ""  # what has changed on disk since, "" for nothing
+    again: Callable[[], Generation] | None = None  # of the same settings, when that has changed
+    content: Any = None  # what it was made of, for `news` of the next
+    news: Callable[[Any], str] = lambda _content: ""  # what differs from that content
     summary: str = ""
 
 
@@ -110,21 +114,24 @@ class Master:
         self._reap()
         if signal.SIGHUP in self._asked:
             self._asked.discard(signal.SIGHUP)
-            self._reload()
+            self._reload("SIGHUP", self.build)
+        elif (current := self._current) is not None and (changed := current.changed()):
+            self._reload(changed, current.again or self.build)
         self._replace()
 
-    def _reload(self) -> None:
+    def _reload(self, cause: str, build: Callable[[], Generation]) -> None:
         notify.reloading()
         try:
-            generation = self.build()
+            generation = build()
             self._sockets = self._listeners.settle(job.listen for job in generation.jobs)
         except ConfigError as error:
-            self._refuse(str(error))
+            self._refuse(cause, str(error))
         except Exception as error:  # a mistake of ours must not end the service
-            log.exception("reload failed")
-            self._refuse(f"{type(error).__name__}: {error}")
+            log.exception("reload (%s) failed", cause)
+            self._refuse(cause, f"{type(error).__name__}: {error}")
         else:
             self._reload_problem = ""
+            before = self._current.content if self._current is not None else None
             old = [c for c in self._children.values() if not c.retiring]
             self._install(generation)
             for child in old:
@@ -133,12 +140,13 @@ class Master:
             for child in self._children.values():
                 if child.generation < self._number - LINGERING:
                     child.lifeline.cut()
-            log.info("reload: generation %d; %s", self._number, generation.summary)
+            told = "; ".join(filter(None, (generation.summary, generation.news(before))))
+            log.info("reload (%s): generation %d; %s", cause, self._number, told)
         notify.ready(self._current.summary if self._current else "")
 
-    def _refuse(self, problem: str) -> None:
+    def _refuse(self, cause: str, problem: str) -> None:
         self._reload_problem = problem
-        log.error("reload refused, the running generation stays:\n%s", problem)
+        log.error("reload (%s) refused, the running generation stays:\n%s", cause, problem)
 
     def _install(self, generation: Generation) -> None:
         self._current = generation

@@ -104,6 +104,13 @@ def test_a_mistake_of_ours_at_a_reload_keeps_the_running_generation(tmp_path: Pa
         assert accepted(service)
 
 
+def test_a_change_on_disk_makes_a_generation_without_a_signal(tmp_path: Path) -> None:
+    with running(tmp_path, workers=1) as service:
+        (tmp_path / "changed").touch()
+        service.until(is_generation(service, 2))
+        assert accepted(service)
+
+
 def test_a_session_outlives_reloads_however_slow_it_is_but_not_many_of_them(
     tmp_path: Path,
 ) -> None:

@@ -77,7 +77,7 @@ def running(
     patience: float = 5.0,
     **scanner: Any,
 ) -> contextlib.AbstractContextManager[Service]:
-    """Fork a master that serves `checks`; files "broken" and "mistaken" in tmp_path make reloads fail."""
+    """Fork a master that serves `checks`; files "broken" and "mistaken" in tmp_path make reloads fail, "changed" makes one."""
     made = a_scanner(*checks, clock=SystemClock(), **scanner)
     return running_scanner(tmp_path, made, workers=workers, address=address, patience=patience)
 
@@ -95,13 +95,20 @@ def running_scanner(
     where = address or Socket(host="127.0.0.1", port=free_ports(1)[0])
     status_file = tmp_path / "status.json"
 
+    def changed() -> str:
+        try:
+            (tmp_path / "changed").unlink()
+        except FileNotFoundError:
+            return ""
+        return "a file changed"
+
     def build() -> Generation:
         if (tmp_path / "broken").exists():
             raise ConfigError([ConfigProblem("rules.toml", "3:1", "broken on purpose")])
         if (tmp_path / "mistaken").exists():
             raise RuntimeError("a mistake of ours")
         job = Job("milter", workers, Listen(where), lambda: _Worker(scanner))
-        return Generation([job], patience, {}, summary="test")
+        return Generation([job], patience, {}, changed=changed, summary="test")
 
     pid = os.fork()
     if pid == 0:
