@@ -37,10 +37,13 @@ _messages = logging.getLogger(MESSAGE_LOGGER)
 _events = logging.getLogger("filterd")
 
 
-def clean(text: str, limit: int = MAX_VALUE) -> str:
+def bounded(text: str, limit: int = MAX_VALUE) -> str:
+    """The text, cut with a mark where it is longer."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def clean(text: str) -> str:
     """The text on one line and in one piece: no space, no control character, no lone surrogate."""
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
     if text.isascii() and text.isprintable() and " " not in text:
         return text
     return "".join(c if c.isprintable() and not c.isspace() else "?" for c in text)
@@ -49,7 +52,10 @@ def clean(text: str, limit: int = MAX_VALUE) -> str:
 def message_facts(
     tx: Transaction, verdict: Verdict, max_recipients: int = 5, max_rules: int = 100
 ) -> dict[str, Any]:
-    """What is said of one message, as plain values in the order of the line."""
+    """What is said of one message, as plain bounded values in the order of the line.
+
+    They are as the sender wrote them: JSON escapes what cannot stand there, `as_text` cleans.
+    """
     session, envelope = tx.session, tx.envelope
     recipients = list(envelope.recipients)
     if tx.stage is Stage.RCPT and tx.recipient:
@@ -57,13 +63,13 @@ def message_facts(
     hits = [hit for hit in verdict.hits if not hit.shadow]
     hits.sort(key=lambda hit: -abs(hit.points))
     facts: dict[str, Any] = {
-        "queue_id": clean(envelope.queue_id, 64),
-        "from": clean(envelope.reverse_path),
-        "to": [clean(recipient) for recipient in recipients[:max_recipients]],
+        "queue_id": bounded(envelope.queue_id, 64),
+        "from": bounded(envelope.reverse_path),
+        "to": [bounded(recipient) for recipient in recipients[:max_recipients]],
         "nrcpt": len(recipients),
         "ip": str(session.client) if session.client is not None else "",
-        "helo": clean(session.helo),
-        "auth": clean(session.auth_user),
+        "helo": bounded(session.helo),
+        "auth": bounded(session.auth_user),
         "spf": _best(verdict.auth_results, "spf"),
         "dkim": _best(verdict.auth_results, "dkim"),
         "dmarc": _best(verdict.auth_results, "dmarc"),
@@ -73,7 +79,7 @@ def message_facts(
         "rules": [(hit.symbol, hit.points) for hit in hits[:max_rules]],
         "model": next(
             (
-                clean(h.detail.partition(" ")[0], 40)  # the probability
+                bounded(h.detail.partition(" ")[0], 40)  # the probability
                 for h in verdict.hits
                 if h.symbol.startswith("CLASSIFIER_")
             ),
@@ -85,11 +91,11 @@ def message_facts(
     unusual = {
         "stage": verdict.stage if verdict.stage != "eom" else "",
         "profile": verdict.profile if verdict.profile != "default" else "",
-        "by": clean(verdict.decisive, 80),
+        "by": bounded(verdict.decisive, 80),
         "would": verdict.would.value if verdict.would is not None else "",
         "shadow": [h.symbol for h in verdict.hits if h.shadow][:max_rules],
-        "failed": [clean(failure, 80) for failure in verdict.failures[:20]],
-        "marks": [clean(mark, 40) for mark in verdict.marks[:20]],
+        "failed": [bounded(failure, 80) for failure in verdict.failures[:20]],
+        "marks": [bounded(mark, 40) for mark in verdict.marks[:20]],
         "delayed": round(verdict.delayed, 1),
     }
     facts.update((key, value) for key, value in unusual.items() if value)
@@ -104,25 +110,28 @@ def _best(results: Iterable[AuthResult], method: str) -> str:
 
 def as_text(facts: Mapping[str, Any]) -> str:
     """The line of those facts; the queue-id first, the why-id where there is no queue-id."""
-    parts = [f"{facts['queue_id'] or facts['why']}:"]
+    parts = [f"{clean(facts['queue_id'] or facts['why'])}:"]
     for key, value in facts.items():
         match key, value:
             case "queue_id", _:
                 continue
             case "from", _:
-                shown = f"<{value}>"
+                shown = f"<{clean(value)}>"
             case "to", _:
-                shown = ",".join(f"<{recipient}>" for recipient in value)
+                shown = ",".join(f"<{clean(recipient)}>" for recipient in value)
             case "rules", _:
                 shown = _rules(value)
             case "score", _:
                 shown = f"{value:.2f}"
+            case "by" | "failed", _:  # words of ours, in one piece for grep and awk
+                words = [value] if isinstance(value, str) else value
+                shown = ",".join(clean(each.replace(" ", "_")) for each in words)
             case _, float():
                 shown = f"{value:g}"
             case _, list():
-                shown = ",".join(value)
+                shown = ",".join(map(clean, value))
             case _:
-                shown = str(value)
+                shown = clean(str(value))
         parts.append(f"{key}={shown}")
     return " ".join(parts)
 

@@ -18,6 +18,7 @@ from filterd.core.verdict import Action, Reply, ScoredHit, Span, Verdict
 from filterd.observe.log import (
     MessageLog,
     as_text,
+    bounded,
     clean,
     event,
     message_facts,
@@ -90,6 +91,27 @@ def test_json_has_the_same_values(lines: Callable[[], str]) -> None:
     assert found["to"] == ["user@example.net"]
     assert found["rules"] == {"DNSBL_LISTED": 6.5, "SUBJECT_CAPS": 0.75, "CLASSIFIER_SPAM": 0.0}
     assert found["time"].endswith("+00:00")
+
+
+def test_what_decided_is_in_one_piece_as_text_and_in_our_words_as_json(
+    lines: Callable[[], str],
+) -> None:
+    verdict = Verdict(
+        Action.REJECT,
+        15.2,
+        "X",
+        decisive="score 15.20 >= reject 15",
+        failures=("dnsbl: timed out",),
+    )
+    for form in ("text", "json"):
+        open_log(LogSettings(format=form))
+        MessageLog(LogSettings(format=form))(a_transaction(helo="a b"), verdict)
+    text, as_json = lines().splitlines()
+    assert text.endswith(" by=score_15.20_>=_reject_15 failed=dnsbl:_timed_out")
+    assert " helo=a?b " in text  # a sender's words are not made nicer than they are
+    found = json.loads(as_json)
+    assert found["by"] == "score 15.20 >= reject 15"
+    assert (found["helo"], found["failed"]) == ("a b", ["dnsbl: timed out"])
 
 
 def test_a_slow_scan_says_where_the_time_went(lines: Callable[[], str]) -> None:
@@ -178,7 +200,7 @@ def test_events_are_key_value_too(lines: Callable[[], str]) -> None:
 
 def test_clean_keeps_international_addresses() -> None:
     assert clean("jürgen@例え.jp") == "jürgen@例え.jp"
-    assert clean("x" * 300) == "x" * 255 + "…"
+    assert bounded("x" * 300) == "x" * 255 + "…"
 
 
 def test_syslog_gets_facility_mail(tmp_path: Path, lines: Callable[[], str]) -> None:
