@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 import pwd
+import resource
 import time
 from collections.abc import Callable
 from grp import getgrnam
@@ -39,12 +40,16 @@ MALLOC = {  # mallopt(3)
     -3: 256 << 10,  # M_MMAP_THRESHOLD: fixed, else it grows with the largest message seen
     -1: 1 << 20,  # M_TRIM_THRESHOLD
 }
+DESCRIPTORS = (
+    65_536  # asked for where the hard limit allows; a shell gives 1,024: 500 sessions a worker
+)
 PATIENCE = 30.0  # seconds the workers wait for their sessions at a stop
 
 
 def serve(load: Callable[[], Loaded]) -> int:
     """Run until told to stop. ConfigError at the start passes through, at a reload it is logged."""
     _bound_memory()
+    _raise_descriptors()
     clock = SystemClock()
     first = load().settings
     _make_directory(first.state_dir)
@@ -72,6 +77,14 @@ def _bound_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for parameter, value in MALLOC.items():
             mallopt(parameter, value)
+
+
+def _raise_descriptors() -> None:
+    """A session is one descriptor in a worker; the soft limit is for programs that use select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def generation(loaded: Loaded) -> Generation:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from filterd.config.load import Loaded, load
 from filterd.core.errors import ConfigError
-from filterd.daemon import drop_privileges, generation
+from filterd.daemon import DESCRIPTORS, drop_privileges, generation
 
 
 def loaded(tmp_path: Path, **settings: str) -> Loaded:
@@ -89,3 +92,19 @@ def test_privileges_are_gone_for_good_and_the_state_is_the_users(tmp_path: Path)
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert settings.run_dir.stat().st_uid == nobody.pw_uid
+
+
+def test_as_many_descriptors_as_the_hard_limit_allows(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    code = (
+        "import resource; from filterd import daemon; daemon._raise_descriptors();"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard)),
+    )
+    assert int(done.stdout) >= min(hard, DESCRIPTORS)

@@ -51,6 +51,15 @@ class Generation:
     summary: str = ""
 
 
+def _said(ask: Callable[..., Any], *arguments: Any) -> Any:
+    """What it says, None when it raises: what stands beside the service must not end it."""
+    try:
+        return ask(*arguments)
+    except Exception:
+        log.exception("going on without an answer")
+        return None
+
+
 @dataclass(slots=True)
 class _Child:
     job: Job
@@ -69,7 +78,7 @@ class Master:
     status_file: Path
     wall: Callable[[], float]
     after_bind: Callable[[], None] = lambda: None  # drop privileges
-    on_death: Callable[[int], None] = lambda _pid: None  # forget a dead worker's metrics
+    on_death: Callable[[int], object] = lambda _pid: None  # forget a dead worker's metrics
     _children: dict[int, _Child] = field(default_factory=dict)
     _deaths: dict[str, list[float]] = field(default_factory=dict)
     _listeners: Listeners = field(default_factory=Listeners)
@@ -115,7 +124,7 @@ class Master:
         if signal.SIGHUP in self._asked:
             self._asked.discard(signal.SIGHUP)
             self._reload("SIGHUP", self.build)
-        elif (current := self._current) is not None and (changed := current.changed()):
+        elif (current := self._current) is not None and (changed := _said(current.changed)):
             self._reload(changed, current.again or self.build)
         self._replace()
 
@@ -193,7 +202,7 @@ class Master:
             if child is None:
                 continue
             child.lifeline.cut()
-            self.on_death(pid)
+            _said(self.on_death, pid)
             if not child.retiring:
                 self._restarts += 1
                 self._deaths.setdefault(child.job.name, []).append(time.monotonic())

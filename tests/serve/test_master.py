@@ -111,6 +111,16 @@ def test_a_change_on_disk_makes_a_generation_without_a_signal(tmp_path: Path) ->
         assert accepted(service)
 
 
+def test_what_stands_beside_the_service_does_not_end_it(tmp_path: Path) -> None:
+    def fails(*_: object) -> str:
+        raise PermissionError("run directory")
+
+    with running(tmp_path, workers=1, on_death=fails) as service:
+        os.kill(service.workers[0], signal.SIGKILL)
+        service.until(lambda: service.status["restarts"] == 1 and len(service.workers) == 1)
+        assert accepted(service)
+
+
 def test_a_session_outlives_reloads_however_slow_it_is_but_not_many_of_them(
     tmp_path: Path,
 ) -> None:

@@ -75,11 +75,19 @@ def running(
     workers: int = 2,
     address: Socket | None = None,
     patience: float = 5.0,
+    on_death: Callable[[int], object] = lambda _pid: None,
     **scanner: Any,
 ) -> contextlib.AbstractContextManager[Service]:
     """Fork a master that serves `checks`; files "broken" and "mistaken" in tmp_path make reloads fail, "changed" makes one."""
     made = a_scanner(*checks, clock=SystemClock(), **scanner)
-    return running_scanner(tmp_path, made, workers=workers, address=address, patience=patience)
+    return running_scanner(
+        tmp_path,
+        made,
+        workers=workers,
+        address=address,
+        patience=patience,
+        on_death=on_death,
+    )
 
 
 @contextlib.contextmanager
@@ -90,6 +98,7 @@ def running_scanner(
     workers: int = 1,
     address: Socket | None = None,
     patience: float = 5.0,
+    on_death: Callable[[int], object] = lambda _pid: None,
 ) -> Iterator[Service]:
     """Fork a master whose workers scan with `scanner`."""
     where = address or Socket(host="127.0.0.1", port=free_ports(1)[0])
@@ -113,7 +122,8 @@ def running_scanner(
     pid = os.fork()
     if pid == 0:
         try:
-            code = Master(build=build, status_file=status_file, wall=SystemClock().now).run()
+            wall = SystemClock().now
+            code = Master(build, status_file, wall, on_death=on_death).run()
         except BaseException as error:  # noqa: BLE001 - the test sees it on stderr
             print(repr(error), file=sys.stderr)
             code = 70
