@@ -29,7 +29,7 @@ from filterd.ruleset import RuleSet
 from filterd.ruleset import load as load_rules
 from filterd.scan.scanner import Scanner
 from filterd.store import Stores, open_history, open_stores
-from filterd.store.dmarc import SqliteReports, open_reports
+from filterd.store.dmarc import Reports, open_reports
 from filterd.store.settings import StoreSettings
 
 log = logging.getLogger("filterd")
@@ -83,9 +83,11 @@ class App:
             resolver.close()
 
     @contextlib.contextmanager
-    def open_reports(self, settings: FilterSettings) -> Iterator[SqliteReports]:
-        """The DMARC results of this machine that wait to be reported; closed on leaving."""
-        reports = open_reports(settings.state_dir)
+    def open_reports(self, settings: FilterSettings) -> Iterator[Reports]:
+        """The DMARC results that wait to be reported, asked for with patience; closed on leaving."""
+        patient = max(settings.store.timeout, 5.0)
+        store = settings.store.model_copy(update={"timeout": patient})
+        reports = open_reports(store, settings.state_dir)
         try:
             yield reports
         finally:

@@ -56,7 +56,9 @@ class Desk:
         self.zones.start()
         self.stores = open_stores(settings.store, settings.state_dir, settings.history)
         wants_reports = settings.dmarc_reports.enabled
-        self._reports = open_reports(settings.state_dir) if wants_reports else None
+        self._reports = (
+            open_reports(settings.store, settings.state_dir) if wants_reports else None
+        )
         self.meter: Meter | None = None
         self._follower: Follower | None = None
         self._labels: Rounds | None = None

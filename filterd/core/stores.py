@@ -177,6 +177,14 @@ class DmarcReportStore(Protocol):
         """Forget what has been reported: of one domain, or of everybody and all days before, too."""
         ...
 
+    def claim(self, day: int, name: str, now: float, seconds: float) -> bool:
+        """Take a piece of that day's work for so long; False while somebody else has it."""
+        ...
+
+    def hold(self, day: int, name: str, now: float, seconds: float) -> None:
+        """Keep a piece of work that was claimed for so long from now; 0 gives it back."""
+        ...
+
 
 class HistoryStore(Protocol):
     """Verdicts given. Recording is queued: it neither waits nor fails; `flush` waits."""

@@ -1,10 +1,10 @@
 """dmarc - DMARC results until they are reported: in memory, or in a file shared by the workers.
 
-Owns:   MemoryReports, SqliteReports (core.stores.DmarcReportStore), open_reports.
+Owns:   MemoryReports, SqliteReports (core.stores.DmarcReportStore), open_reports, pack, unpack.
 Rules of this file: one write a message, no read on the way; a day holds at most MAX_RESULTS distinct
         results, so a flood of forged authors cannot fill a disk.
-Not here: what is reported and to whom (auth.report). The file is one machine's: with several, each reports
-        what it received itself, as RFC 9990 allows.
+Not here: what is reported and to whom (auth.report); several machines with one store (redis_dmarc). A file
+        is one machine's: with several files each reports what it received itself, as RFC 9990 allows.
 """
 
 from __future__ import annotations
@@ -16,22 +16,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from filterd.core.stores import DmarcSeen
+from filterd.core.stores import DmarcReportStore, DmarcSeen
 from filterd.store.breaker import Breaker
 from filterd.store.database import ERRORS, Database
+from filterd.store.settings import StoreSettings
 
 T = TypeVar("T")
 
 DAY = 86400
 MAX_RESULTS = 500_000  # distinct ones a day; about 300 bytes each
 PAGE = 1_000
-VERSION = 1
+VERSION = 2  # 2 adds the claims
 SCHEMA = """
-CREATE TABLE result (day INTEGER, domain TEXT, seen TEXT, count INTEGER,
+CREATE TABLE IF NOT EXISTS result (day INTEGER, domain TEXT, seen TEXT, count INTEGER,
     PRIMARY KEY (day, domain, seen)) WITHOUT ROWID;
-CREATE TABLE total (day INTEGER PRIMARY KEY, results INTEGER)
+CREATE TABLE IF NOT EXISTS total (day INTEGER PRIMARY KEY, results INTEGER);
+CREATE TABLE claim (day INTEGER, name TEXT, until REAL, PRIMARY KEY (day, name)) WITHOUT ROWID
 """
 COUNT = "UPDATE result SET count = count + 1 WHERE day=? AND domain=? AND seen=?"
 ADD = "INSERT INTO result VALUES (?,?,?,1)"
@@ -42,16 +44,29 @@ NEXT = (
 TOTAL = """
 INSERT INTO total VALUES (?,1) ON CONFLICT (day) DO UPDATE SET results = results + 1 RETURNING results
 """
+CLAIM = """
+INSERT INTO claim VALUES (?,?,?) ON CONFLICT (day, name) DO UPDATE SET until = excluded.until
+    WHERE until <= ?
+"""
+HOLD = "INSERT OR REPLACE INTO claim VALUES (?,?,?)"
+
+
+class Reports(DmarcReportStore, Protocol):
+    """What open_reports gives."""
+
+    def close(self) -> None: ...
 
 
 _FIELDS = tuple(field.name for field in fields(DmarcSeen))
 
 
-def _pack(seen: DmarcSeen) -> str:
+def pack(seen: DmarcSeen) -> str:
+    """A result as text, the same for equal ones."""
     return json.dumps(astuple(seen), separators=(",", ":"))
 
 
-def _unpack(text: str) -> DmarcSeen:
+def unpack(text: str) -> DmarcSeen:
+    """The result that `pack` made text of."""
     values = dict(zip(_FIELDS, json.loads(text), strict=True))
     values["reasons"] = tuple((kind, comment) for kind, comment in values["reasons"])
     values["signatures"] = tuple(
@@ -67,6 +82,7 @@ class MemoryReports:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._days: dict[int, Counter[DmarcSeen]] = {}
+        self._claims: dict[tuple[int, str], float] = {}
 
     def add(self, seen: DmarcSeen, now: float) -> None:
         with self._lock:
@@ -92,6 +108,22 @@ class MemoryReports:
             else:
                 for old in [known for known in self._days if known <= day]:
                     del self._days[old]
+                for key in [key for key in self._claims if key[0] <= day]:
+                    del self._claims[key]
+
+    def claim(self, day: int, name: str, now: float, seconds: float) -> bool:
+        with self._lock:
+            if self._claims.get((day, name), 0.0) > now:
+                return False
+            self._claims[day, name] = now + seconds
+            return True
+
+    def hold(self, day: int, name: str, now: float, seconds: float) -> None:
+        with self._lock:
+            self._claims[day, name] = now + seconds
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 class SqliteReports:
@@ -109,7 +141,7 @@ class SqliteReports:
 
     def add(self, seen: DmarcSeen, now: float) -> None:
         day = int(now // DAY)
-        key = (day, seen.policy_domain, _pack(seen))
+        key = (day, seen.policy_domain, pack(seen))
 
         def work(db: sqlite3.Connection) -> None:
             if db.execute(COUNT, key).rowcount == 0:
@@ -127,7 +159,7 @@ class SqliteReports:
         last = ("", "")
         while rows := self._page((day, *last, PAGE)):
             for _, seen, count in rows:
-                yield _unpack(seen), count
+                yield unpack(seen), count
             last = rows[-1][:2]
 
     def drop(self, day: int, policy_domain: str = "") -> None:
@@ -137,8 +169,16 @@ class SqliteReports:
             else:
                 db.execute("DELETE FROM result WHERE day<=?", (day,))
                 db.execute("DELETE FROM total WHERE day<=?", (day,))
+                db.execute("DELETE FROM claim WHERE day<=?", (day,))
 
         self._write(work)
+
+    def claim(self, day: int, name: str, now: float, seconds: float) -> bool:
+        values = (day, name, now + seconds, now)
+        return self._write(lambda db: db.execute(CLAIM, values).rowcount == 1)
+
+    def hold(self, day: int, name: str, now: float, seconds: float) -> None:
+        self._write(lambda db: db.execute(HOLD, (day, name, now + seconds)))
 
     def close(self) -> None:
         """Close connections; the next use opens anew."""
@@ -158,6 +198,10 @@ class SqliteReports:
         return self._breaker.call(lambda: self._database.write(work))
 
 
-def open_reports(state_dir: Path) -> SqliteReports:
-    """The results of this machine; connects on first use."""
+def open_reports(settings: StoreSettings, state_dir: Path) -> Reports:
+    """The results of this machine, or of all that share a Redis; connects on first use."""
+    if settings.kind == "redis":
+        from filterd.store.redis_dmarc import RedisReports
+
+        return RedisReports(settings)
     return SqliteReports(state_dir / "dmarc.sqlite")

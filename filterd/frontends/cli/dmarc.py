@@ -2,8 +2,11 @@
 
 Owns:   the commands, handing reports to the smarthost, what is dropped and what is kept for another try.
 Exit status: 0 done, 75 some report could not be delivered now and is kept, 2 usage or configuration.
-Rules of this file: results are dropped when their report has been taken by every destination, when nobody
-        may have it, or when they are older than `keep`; never because something failed.
+Rules of this file:
+1. Results are dropped when their report has been taken by every destination, when nobody may have it, or
+   when they are older than `keep`; never because something failed.
+2. Any number of machines that share a store may run this at once: who claims a domain's day reports it. A
+   destination that has taken a report is remembered, so a run that follows a failure asks the others only.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,10 +37,13 @@ if TYPE_CHECKING:
     from filterd.auth.seal import Sealing
     from filterd.auth.settings import ReportSettings
     from filterd.core.lookup import Ask
+    from filterd.core.stores import DmarcReportStore
 
 DAY = 86400
 SMTP_SECONDS = 60.0
 DNS_SECONDS = 10.0  # for one report's destinations
+GRACE = 600.0  # seconds after midnight UTC in which a clock that is slow may still count for that day
+LEASE = 3600.0  # seconds that a run has a domain's day to itself
 
 
 class Transport(Protocol):
@@ -101,8 +108,9 @@ def report(
 ) -> int:
     """Make a report for every domain and day that has results, and mail it to who asks for it.
 
-    Meant to run once a day, soon after midnight UTC. Without --out and with mailing switched off
-    nothing is dropped: the reports are only counted.
+    Meant to run once a day, a quarter of an hour after midnight UTC. Without --out and with mailing
+    switched off nothing is dropped: the reports are only counted. Machines that share a Redis count
+    together: it may run on each of them, and each report is made by one.
     """
     from filterd.auth.report import Reporter
     from filterd.auth.seal import Sealing
@@ -125,6 +133,7 @@ def report(
             return resolver.ask(question, SystemClock().monotonic() + DNS_SECONDS)
 
         run = Run(
+            store=store,
             reporter=Reporter(wishes.address, wishes.organization, wishes.contact),
             settings=wishes,
             sealing=Sealing.load(settings.signing),
@@ -134,15 +143,11 @@ def report(
             now=now,
         )
         store.drop(int((now - wishes.keep) // DAY) - 1)
-        deliveries = []
+        deliveries: list[Delivery] = []
         for day in store.days():
-            is_over = day * DAY + DAY <= now
-            if not is_over and not today:
-                continue
-            found = list(run.deliver_day(day, store.results(day), domain))
-            deliveries.extend(found)
-            for name in run.finished(found) if is_over else ():
-                store.drop(day, name)
+            is_over = day * DAY + DAY + GRACE <= now
+            if is_over or today:
+                deliveries.extend(run.deliver_day(day, domain, is_over=is_over))
     if as_json:
         print_json([delivery.plain() for delivery in deliveries], indent=2)
     else:
@@ -154,6 +159,7 @@ def report(
 class Run:
     """One run of `dmarc report`."""
 
+    store: DmarcReportStore
     reporter: Reporter
     settings: ReportSettings
     sealing: Sealing
@@ -162,15 +168,25 @@ class Run:
     out: Path | None
     now: float
 
-    def deliver_day(self, day: int, results: Any, domain: str) -> Iterator[Delivery]:
-        """Deliver the reports of one day, of one domain only where it is named."""
+    def deliver_day(self, day: int, domain: str, *, is_over: bool) -> Iterator[Delivery]:
+        """Deliver the reports of one day, of one domain only where it is named; drop what is done."""
         from filterd.auth.report import collect
 
-        for one in collect(day, results):
-            if not domain or one.domain == domain.lower():
-                yield self.deliver(one)
+        reports = collect(day, self.store.results(day))
+        for name, of_domain in groupby(reports, key=lambda one: one.domain):
+            if domain and name != domain.lower():
+                continue
+            if not self.store.claim(day, name, self.now, LEASE):
+                continue  # another run is at it
+            found = [self.deliver(one, is_over=is_over) for one in of_domain]
+            yield from found
+            has_left = self.out is not None or self.mailer is not None
+            if is_over and has_left and not any(delivery.waiting for delivery in found):
+                self.store.drop(day, name)
+            else:
+                self.store.hold(day, name, self.now, 0)
 
-    def deliver(self, report: Report) -> Delivery:
+    def deliver(self, report: Report, *, is_over: bool) -> Delivery:
         """Write and mail one report."""
         from filterd.auth.report import compress
 
@@ -182,14 +198,17 @@ class Run:
             path.write_bytes(content)
             delivery.file = str(path)
         if self.mailer is not None:
-            self._mail(delivery, content, self.mailer)
+            self._mail(delivery, content, self.mailer, is_over=is_over)
         return delivery
 
-    def _mail(self, delivery: Delivery, content: bytes, mailer: Transport) -> None:
+    def _mail(
+        self, delivery: Delivery, content: bytes, mailer: Transport, *, is_over: bool
+    ) -> None:
         from filterd.auth.destination import destinations
         from filterd.auth.report import compose
 
         report = delivery.report
+        day = report.begin // DAY
         if len(content) > self.settings.max_bytes:
             delivery.refused.append(f"{len(content)} bytes, more than max_bytes")
             return
@@ -198,18 +217,24 @@ class Run:
                 kept = delivery.waiting if target.is_temporary else delivery.refused
                 kept.append(f"{target.uri}: {target.refusal}")
                 continue
+            taken = f"{report.unique_id()} {target.mailbox}"
+            if not self.store.claim(day, taken, self.now, LEASE):
+                continue  # an earlier run, which could not reach all, has sent it there
             raw = self._signed(
                 compose(report, content, self.reporter, [target.mailbox], self.now)
             )
+            remember = 0.0
             try:
                 mailer.sendmail(self.reporter.address, [target.mailbox], raw)
                 delivery.sent.append(target.mailbox)
+                remember = self.settings.keep + 2 * DAY if is_over else 0.0
             except smtplib.SMTPRecipientsRefused as error:
                 code, text = next(iter(error.recipients.values()))
                 kept = delivery.refused if code >= 500 else delivery.waiting
                 kept.append(f"{target.mailbox}: {code} {text.decode('ascii', 'replace')}")
             except (smtplib.SMTPException, OSError) as error:
                 delivery.waiting.append(f"{target.mailbox}: {error}")
+            self.store.hold(day, taken, self.now, remember)
 
     def _signed(self, raw: bytes) -> bytes:
         """The mail with our signatures: reports must pass DMARC themselves (RFC 9990 3.5.3)."""
@@ -219,13 +244,6 @@ class Run:
         fields = self.sealing.fields(message, is_ours=True, account="", now=self.now)
         lines = [f"{f.name}: {f.value}\r\n".replace("\n\t", "\r\n\t") for f in fields]
         return "".join(reversed(lines)).encode("ascii") + raw
-
-    def finished(self, deliveries: list[Delivery]) -> list[str]:
-        """The domains whose results have done their service."""
-        has_left = self.out is not None or self.mailer is not None
-        open_ones = {delivery.report.domain for delivery in deliveries if delivery.waiting}
-        names = dict.fromkeys(delivery.report.domain for delivery in deliveries)
-        return [name for name in names if has_left and name not in open_ones]
 
 
 @contextmanager

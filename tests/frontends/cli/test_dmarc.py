@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import smtplib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from filterd.config.load import load
 from filterd.core.clock import SystemClock
 from filterd.core.stores import DmarcSeen
 from filterd.dns.zone import Zone
+from filterd.frontends.cli import dmarc
 from filterd.frontends.cli.main import run
 from filterd.mail.message import Message
 from filterd.store.dmarc import DAY, MemoryReports
@@ -24,7 +26,7 @@ from tests.support.answers import asking
 from tests.support.signing import rsa_key
 
 NOW = SystemClock().now()
-YESTERDAY = NOW - DAY
+YESTERDAY = NOW - 2 * DAY  # over, whatever the hour
 SEEN = DmarcSeen(
     "example.com", "v=DMARC1; p=none; rua=mailto:d@example.com", "192.0.2.1", "example.com",
     "b.example", "none", "pass", "fail",
@@ -148,6 +150,58 @@ def test_smarthost_that_is_down_loses_nothing(
     assert report(tmp_path, reports, text=f'smarthost = "127.0.0.1:{port}"\n') == 75
     assert "takes no mail" in capsys.readouterr().err
     assert len(list(reports.results(int(YESTERDAY // DAY)))) == 1
+
+
+def test_day_that_another_run_has_in_hand_is_left_to_it(
+    tmp_path: Path, reports: MemoryReports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports.add(SEEN, YESTERDAY)
+    reports.add(AWAY, YESTERDAY)
+    (day,) = reports.days()
+    assert reports.claim(day, "example.com", NOW, 3600)
+    assert report(tmp_path, reports, "--no-send", "--out", str(tmp_path / "out"), "--json") == 0
+    assert [told["domain"] for told in json.loads(capsys.readouterr().out)] == ["away.example"]
+    assert [seen.policy_domain for seen, _ in reports.results(day)] == ["example.com"]
+
+
+class Fickle:
+    """A smarthost that puts off some mailboxes."""
+
+    def __init__(self, *put_off: str) -> None:
+        self.put_off = put_off
+        self.taken: list[str] = []
+
+    def sendmail(self, from_addr: str, to_addrs: list[str], msg: bytes) -> None:
+        del from_addr, msg
+        if to_addrs[0] in self.put_off:
+            raise smtplib.SMTPRecipientsRefused({to_addrs[0]: (450, b"later")})
+        self.taken += to_addrs
+
+
+def test_destination_that_has_the_report_does_not_get_it_again(
+    tmp_path: Path, reports: MemoryReports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = "v=DMARC1; p=none; rua=mailto:a@example.com,mailto:b@example.com"
+    reports.add(replace(SEEN, record=record), YESTERDAY)
+
+    def run_with(mailer: Fickle) -> int:
+        monkeypatch.setattr(dmarc, "transport", lambda _smarthost: nullcontext(mailer))
+        return report(tmp_path, reports)
+
+    first, second = Fickle("a@example.com"), Fickle()
+    assert (run_with(first), first.taken) == (75, ["b@example.com"])
+    assert (run_with(second), second.taken) == (0, ["a@example.com"])
+    assert reports.days() == []
+
+
+def test_trial_with_todays_results_does_not_count_as_the_report(
+    tmp_path: Path, reports: MemoryReports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports.add(SEEN, NOW)
+    mailer = Fickle()
+    monkeypatch.setattr(dmarc, "transport", lambda _smarthost: nullcontext(mailer))
+    assert [report(tmp_path, reports, "--today") for _ in range(2)] == [0, 0]
+    assert mailer.taken == ["d@example.com"] * 2
 
 
 def test_reports_can_be_written_instead(tmp_path: Path, reports: MemoryReports) -> None:
