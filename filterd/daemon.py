@@ -22,6 +22,7 @@ from filterd.config.load import Loaded
 from filterd.config.settings import FilterSettings
 from filterd.core.clock import SystemClock
 from filterd.core.errors import ConfigError, ConfigProblem
+from filterd.core.ownership import hand_over
 from filterd.observe import metrics
 from filterd.observe.log import open_log
 from filterd.ruleset import RuleSet
@@ -188,6 +189,7 @@ def drop_privileges(settings: FilterSettings) -> None:
         return
     for path in (settings.state_dir, settings.run_dir):
         os.chown(path, account.pw_uid, gid)
+    hand_over(settings.state_dir)
     os.initgroups(account.pw_name, gid)
     os.setgid(gid)
     os.setuid(account.pw_uid)

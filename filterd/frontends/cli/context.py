@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 import click
 
 from filterd.core.errors import ConfigError
+from filterd.core.ownership import hand_over
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,6 +126,11 @@ class Context:
     @property
     def settings(self) -> FilterSettings:
         return self.loaded.settings
+
+    def close(self) -> None:
+        """Leave nothing of root's in the state directory of the filter's user."""
+        if "loaded" in vars(self):  # a command that read no settings made no state
+            hand_over(self.settings.state_dir)
 
 
 @contextmanager

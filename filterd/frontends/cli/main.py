@@ -136,6 +136,7 @@ def _setting(
 def cli(ctx: click.Context, config: Path | None, overrides: dict[str, str]) -> None:
     """An anti-spam milter for Postfix and Sendmail that says why."""
     ctx.obj = Context(ctx.obj, config, overrides)
+    ctx.call_on_close(ctx.obj.close)
 
 
 def run(make_app: Callable[[], App], arguments: Sequence[str] | None = None) -> int:

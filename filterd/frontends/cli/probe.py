@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pwd
 import shutil
 import socket
 import stat
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from filterd.core.errors import ConfigError, FilterdError
 from filterd.core.lookup import Answer, RRType, Status, question
+from filterd.core.ownership import left_by_root
 from filterd.observe.status import is_alive, read_status
 
 if TYPE_CHECKING:
@@ -342,8 +344,24 @@ def files(config_files: Sequence[Path], secrets: bool, state_dir: Path) -> Itera
             yield failure(
                 "files", f"{state_dir} can be changed by everyone", f"chmod o-w {state_dir}"
             )
+    of_root = left_by_root(state_dir)
+    if of_root:
+        is_fine = False
+        owner = _account(state_dir.stat().st_uid)
+        yield failure(
+            "files",
+            f"root owns {', '.join(of_root)} in {state_dir}, which {owner} has to write",
+            f"chown -R --no-dereference {owner}: {state_dir}, then restart filterd",
+        )
     if is_fine:
         yield ok("files", "permissions are as they should be")
+
+
+def _account(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 # -- what is kept --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -95,3 +96,17 @@ def test_every_command_is_a_command() -> None:
         assert command is not None
         assert command.name == name
         assert command.help
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_makes_in_the_state_of_the_service_belongs_to_the_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from filterd.app import App
+
+    os.chown(tmp_path, 65534, 65534)
+    assert run(App, ["--set", f"state_dir={tmp_path}", "store", "status"]) == 0
+    assert "sqlite" in capsys.readouterr().out
+    made = list(tmp_path.iterdir())
+    assert made
+    assert {path.stat().st_uid for path in made} == {65534}

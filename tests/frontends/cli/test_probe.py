@@ -168,6 +168,16 @@ def test_permissions(tmp_path: Path) -> None:
     assert levels(list(probe.files([tmp_path / "none"], False, state)))[0] == "failure"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_left_in_the_state_of_another_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").write_text("")
+    os.chown(tmp_path, 65534, 65534)
+    [found] = probe.files([], False, tmp_path)
+    assert found.level is probe.Level.FAILURE
+    assert "root owns state.sqlite" in found.text
+    assert found.advice.startswith("chown -R --no-dereference ")
+
+
 def test_the_disk(tmp_path: Path) -> None:
     assert probe.disk(tmp_path / "not" / "yet")
     assert {f.name for f in probe.disk(tmp_path)} == {"disk"}
