@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from filterd.assembly import Assembly
+from filterd.checks.tarpit import Settings as TarpitSettings
 from filterd.classify import open_follower
 from filterd.core.clock import SystemClock
 from filterd.core.history import remember
@@ -40,7 +41,6 @@ log = logging.getLogger("filterd")
 
 MILTER_NAME = "filterd"
 LABELS_EVERY = 0.4  # seconds: what was said anywhere is in force within one
-TARPIT_PLACES = 100  # sessions that one worker holds at once; over it nobody is held
 
 
 class Desk:
@@ -50,11 +50,14 @@ class Desk:
         settings = assembly.settings
         clock = SystemClock()
         self.resolver = open_resolver(settings.dns)
+        self.stores = open_stores(settings.store, settings.state_dir, settings.history)
         self.zones = ZoneWatch(
-            assembly.dns_lists(), self.resolver.probe, hold=self.resolver.hold
+            assembly.dns_lists(),
+            self.resolver.probe,
+            hold=self.resolver.hold,
+            shared=self.stores.pauses,
         )
         self.zones.start()
-        self.stores = open_stores(settings.store, settings.state_dir, settings.history)
         wants_reports = settings.dmarc_reports.enabled
         self._reports = (
             open_reports(settings.store, settings.state_dir) if wants_reports else None
@@ -147,8 +150,18 @@ class MilterWorker:
     def __init__(self, assembly: Assembly) -> None:
         self._leaving = threading.Event()
         self._desk = Desk(assembly)
-        gate = DelayGate(TARPIT_PLACES, self._leaving)
-        self._service = MilterService(self._desk.scanner, MILTER_NAME, gate)
+        tarpit = assembly.settings.check_settings["tarpit"]
+        assert isinstance(tarpit, TarpitSettings)
+        self._gate = DelayGate(tarpit.places, self._leaving, tarpit.busy)
+        self._service = MilterService(self._desk.scanner, MILTER_NAME, self._gate)
+        if self._desk.meter is not None:
+            self._desk.meter.watch(self._samples)
+
+    def _samples(self) -> Iterator[Sample]:
+        yield "filterd_sessions", (), float(self._service.live)
+        yield "filterd_held", (), float(self._gate.held)
+        yield "filterd_answers_held", (), float(self._gate.total)
+        yield "filterd_hung_up", (), float(self._service.hung_up)
 
     def run(self, listener: socket.socket) -> None:
         """Serve until retired."""

@@ -59,42 +59,43 @@ def spells(name: str, client: Address) -> bool:
             and all(group.lstrip("0") in dashed or group in dashed for group in groups)
         )
     octets = client.exploded.split(".")
-    numbers = [number.lstrip("0") or "0" for number in _NUMBER.findall(host)]
-    for order in (
-        octets,
-        octets[::-1],
-        octets[1:],
-        octets[1:][::-1],
-        octets[:3],
-        octets[:3][::-1],
-    ):
-        for start in range(len(numbers) - len(order) + 1):
-            if numbers[start : start + len(order)] == order:
-                return True
-    runs = _NUMBER.findall(host)
-    joined = {
-        "".join(octets),
-        "".join(octets[::-1]),
-        "".join(octet.zfill(3) for octet in octets),
-        str(int(client)),
-    }
-    if any(len(text) >= 7 and text in run for text in joined for run in runs):
-        return True
-    as_hex = bytes(int(octet) for octet in octets).hex()
-    backwards = bytes(int(octet) for octet in octets[::-1]).hex()
-    return any(as_hex in run or backwards in run for run in _HEX.findall(host))
+    digits = _NUMBER.findall(host)
+    runs = _HEX.findall(host)
+    if not digits and not runs:
+        return False
+    numbers = [number.lstrip("0") or "0" for number in digits]
+    three = [numbers[start : start + 3] for start in range(len(numbers) - 2)]
+    for order in (octets[1:], octets[:3]):  # whoever spells all four spells these
+        if order in three or order[::-1] in three:
+            return True
+    if any(len(run) >= 7 for run in digits):
+        joined = {
+            "".join(octets),
+            "".join(octets[::-1]),
+            "".join(octet.zfill(3) for octet in octets),
+            str(int(client)),
+        }
+        if any(len(text) >= 7 and text in run for text in joined for run in digits):
+            return True
+    if not runs:
+        return False
+    packed = client.packed
+    as_hex, backwards = packed.hex(), packed[::-1].hex()
+    return any(as_hex in run or backwards in run for run in runs)
 
 
 def judge(name: str, client: Address) -> str:
     """The symbol that a reverse name deserves, or ""."""
     host = name.lower()
-    words = set(_WORD.findall(host))
+    is_spelt = spells(host, client)
+    if not is_spelt and not _ends_alike(host, client):
+        return ""
     own = set(_WORD.findall(host.removesuffix(organizational(host))))  # not the "mx" of com.mx
     if any(_SERVER.match(word) for word in own):
         return ""
-    if words & _ACCESS and (spells(name, client) or _ends_alike(host, client)):
+    if not _ACCESS.isdisjoint(_WORD.findall(host)):
         return DYNAMIC
-    return GENERIC if spells(name, client) else ""
+    return GENERIC if is_spelt else ""
 
 
 def _ends_alike(host: str, client: Address) -> bool:

@@ -87,7 +87,7 @@ def _by_looks(tx: Transaction, helo: str, settings: Settings) -> str | None:
     if name.startswith("[") and name.endswith("]"):
         literal = client_address(helo[1:-1].removeprefix("IPv6:").removeprefix("ipv6:"))
         return LITERAL if literal == tx.session.client else LITERAL_FALSE
-    if client_address(name) is not None:
+    if (name[-1].isdigit() or ":" in name) and client_address(name) is not None:
         return BARE_ADDRESS  # RFC 5321 4.1.3: an address stands in brackets
     own = {tx.session.mta_name.lower(), *(own.lower() for own in settings.own_names)} - {""}
     if name in own:

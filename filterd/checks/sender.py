@@ -9,6 +9,7 @@ Not here: SPF (checks.spf), DNS lists (checks.domainlist), recipients (the MTA's
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 
 from filterd.core.check import Check, CheckSettings, Services
@@ -118,6 +119,7 @@ def _addresses(name: str, services: Services) -> tuple[list[str], bool]:
     return found, is_sure
 
 
+@lru_cache(maxsize=4096)
 def _is_public(address: str) -> bool:
     return is_public(ip_address(address))
 

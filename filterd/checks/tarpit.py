@@ -6,7 +6,8 @@ Not here: the waiting, and the limit on how many wait at once (the front end's g
         held, and a leaving worker holds nobody); rate limits (checks.ratelimit, whose RATE_HIGH counts).
 
 Rules of this file: an answer is held for less than the MTA waits for it, or the MTA takes the silence
-for a failure; all answers of one transaction together are bounded too; a good sender never waits.
+for a failure; all answers of one transaction together are bounded too; a good sender never waits. Who
+may be about to log in is not held at CONNECT: our own people come from bad networks, too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from filterd.core.evidence import Delay, Evidence, Hit
 from filterd.core.settings import Duration
 from filterd.core.stage import Stage
 from filterd.core.stores import Bucket
-from filterd.core.transaction import Transaction
+from filterd.core.transaction import Session, Transaction
 from filterd.store import keys
 
 SYMBOL = "TARPIT"
@@ -71,6 +72,31 @@ class Settings(CheckSettings):
     )
     ipv4_prefix: int = Field(default=24, ge=8, le=32, description="Size of an IPv4 network.")
     ipv6_prefix: int = Field(default=64, ge=16, le=128, description="Size of an IPv6 network.")
+    places: int = Field(
+        default=100,
+        ge=0,
+        le=10_000,
+        description="Sessions that one worker holds at once; over it nobody is held.",
+    )
+    busy: float = Field(
+        default=2.0,
+        ge=0,
+        description="Load average (one minute, for each core) above which nobody is held.",
+    )
+    login_services: tuple[str, ...] = Field(
+        default=(
+            "587",
+            "465",
+            "ORIGINATING",
+            "MSA",
+            "MSP",
+            "submission",
+            "submissions",
+            "smtps",
+        ),
+        description="Services where clients log in, by the MTA's {daemon_port} or {daemon_name}: nobody is"
+        " held at CONNECT there, for who it is comes later.",
+    )
     exempt: tuple[str, ...] = Field(
         default=("ALLOW_*", "CORRESPONDENT_*", "DNSWL_*", "GREYLIST_KNOWN", "GREYLIST_PASSED"),
         description="Symbols of clients and senders that never wait; * at the end stands for anything.",
@@ -84,12 +110,15 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
         return
     if tx.has_hit(settings.exempt):
         return
-    at_end = tx.stage is Stage.EOM
+    at_connect, at_end = tx.stage is Stage.CONNECT, tx.stage is Stage.EOM
+    if at_connect and _is_login_service(session, settings):
+        return
     points = services.score(tx.evidence)
     above = points - (settings.end_start if at_end else settings.start)
-    if above <= 0 and tx.stage is not Stage.CONNECT:
+    if above <= 0 and not at_connect:
         return
-    marks = _marks(tx, settings, services, is_new=above > 0 and tx.hit(SYMBOL) is None)
+    is_new = above > 0 and tx.hit(SYMBOL) is None
+    marks = _marks(tx, settings, services, is_new=is_new)
     wanted = max(0.0, above) * settings.seconds_per_point + marks * settings.per_mark
     if tx.has_hit(("RATE_HIGH",)):
         wanted *= settings.rate_factor
@@ -104,15 +133,28 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     yield Delay(seconds, SYMBOL, detail)
 
 
+def _is_login_service(session: Session, settings: Settings) -> bool:
+    names = {name.lower() for name in settings.login_services}
+    return session.daemon_port in names or session.daemon_name.lower() in names
+
+
 def _marks(tx: Transaction, settings: Settings, services: Services, *, is_new: bool) -> float:
-    """How many suspicious messages the client's network has on its record, this one included."""
+    """How many suspicious messages the client's network has on its record, this one included.
+
+    At CONNECT what is known without asking is enough: it is every client's first moment.
+    """
     store = services.rates
     if store is None:
         return 0.0
     network = keys.client_network(tx.session.client, settings.ipv4_prefix, settings.ipv6_prefix)
     record = Bucket(keys.rate("marks", network), 1, MARK_SECONDS, MAX_MARKS)
     now = services.clock.now()
-    (level,) = store.charge([record], 1, now) if is_new else store.levels([record], now)
+    if is_new:
+        (level,) = store.charge([record], 1, now)
+    elif tx.stage is Stage.CONNECT:
+        level = store.glimpse(record, now)
+    else:
+        (level,) = store.levels([record], now)
     return min(level, MAX_MARKS)
 
 

@@ -1,6 +1,6 @@
 """stores - shared state in domain words; memory, SQLite and Redis implement these protocols.
 
-Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore, DmarcReportStore,
+Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore, PauseStore, DmarcReportStore,
         HistoryStore, their values, StoreHealth.
 Rules of this file: no Redis word, no SQL word, no key format. One call is one round trip and is
         atomic across workers and machines. Every method may raise StoreUnavailable, nothing else.
@@ -112,6 +112,10 @@ class RateStore(Protocol):
         """What each bucket holds now; changes nothing."""
         ...
 
+    def glimpse(self, bucket: Bucket, now: float) -> float:
+        """What it holds as far as that is known here without asking a server; 0.0 else."""
+        ...
+
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         """Take a charge back."""
         ...
@@ -138,6 +142,32 @@ class TrapStore(Protocol):
 
     def trapped_until(self, keys: Sequence[str], now: float) -> float:
         """Until when the longest listed of the keys is listed; 0.0 when none is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePause:
+    """A zone of a DNS list that is not believed, for whatever reason, until then."""
+
+    zone: str
+    until: float  # seconds since the epoch
+    reason: str
+    refusals: int = 0  # in a row; the next pause is longer
+
+
+class PauseStore(Protocol):
+    """What one worker finds out about a zone, all of them know, on every machine."""
+
+    def pause(self, pause: ZonePause, now: float) -> bool:
+        """Share it; the later end counts. True when nobody had paused the zone yet."""
+        ...
+
+    def resume(self, zone: str) -> bool:
+        """Forget the pause; True when there was one."""
+        ...
+
+    def pauses(self, now: float) -> Sequence[ZonePause]:
+        """Those that last."""
         ...
 
 

@@ -43,6 +43,7 @@ class Session:
     auth_user: str = ""  # {auth_authen}, known from MAIL on
     auth_type: str = ""
     daemon_name: str = ""  # {daemon_name}
+    daemon_port: str = ""  # {daemon_port}
     mta_name: str = ""  # {j}
     is_local: bool = False  # client in `local_networks`, or no client address at all
     macros: Mapping[str, str] = field(default_factory=dict)

@@ -158,8 +158,13 @@ class DnsList(Settings):
 
     def client_question(self, client: Address) -> Question:
         """The question about an address: octets or nibbles backwards (RFC 5782 2.1, 2.4)."""
-        name = client.reverse_pointer
-        return self.question(name.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa"))
+        return self.question(_backwards(client))
+
+
+@lru_cache(maxsize=4096)  # every list has a question about the same client
+def _backwards(client: Address) -> str:
+    name = client.reverse_pointer
+    return name.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +175,16 @@ class Judgement:
     meanings: tuple[tuple[Meaning, str], ...] = ()
 
 
+_UNKNOWN = Judgement(Listing.UNKNOWN)
+_CLEAN = Judgement(Listing.CLEAN)
+
+
 def judge(dns_list: DnsList, answer: Answer) -> Judgement:
     """Return what an answer of that list means."""
     if answer.status is Status.TEMPFAIL:
-        return Judgement(Listing.UNKNOWN)
+        return _UNKNOWN
+    if not answer.addresses:
+        return _CLEAN
     found: dict[str, tuple[Meaning, str]] = {}
     refused = foreign = False
     for address in answer.addresses:
@@ -190,9 +201,7 @@ def judge(dns_list: DnsList, answer: Answer) -> Judgement:
         return Judgement(Listing.FOREIGN)
     if refused:
         return Judgement(Listing.REFUSED)
-    return (
-        Judgement(Listing.LISTED, tuple(found.values())) if found else Judgement(Listing.CLEAN)
-    )
+    return Judgement(Listing.LISTED, tuple(found.values())) if found else _CLEAN
 
 
 def _is_refusal(dns_list: DnsList, octets: tuple[int, ...]) -> bool:

@@ -83,6 +83,12 @@ METRICS: Mapping[str, Metric] = {
         Metric("filterd_store_open", "gauge", "Stores that are given up for now.", ("store",)),
         Metric("filterd_sessions", "gauge", "Sessions open now.", ()),
         Metric("filterd_held", "gauge", "Sessions held on purpose now.", ()),
+        Metric("filterd_answers_held", "counter", "Answers held on purpose."),
+        Metric(
+            "filterd_hung_up",
+            "counter",
+            "Sessions that ended after a held answer, without a word.",
+        ),
     )
 }
 # A gauge of one thing seen by several workers is as bad as the worst of them says, not the sum.

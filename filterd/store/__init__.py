@@ -15,6 +15,7 @@ from filterd.core.stores import (
     CorrespondentStore,
     GreylistStore,
     HistoryStore,
+    PauseStore,
     Portable,
     RateStore,
     StoreHealth,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["State", "Stores", "open_history", "open_stores"]
 
 
-class State(GreylistStore, RateStore, CorrespondentStore, TrapStore, Portable, Protocol):
+class State(
+    GreylistStore, RateStore, CorrespondentStore, TrapStore, PauseStore, Portable, Protocol
+):
     """The small shared facts, all in one place."""
 
     def probe(self) -> None:
@@ -62,6 +65,10 @@ class Stores:
 
     @property
     def traps(self) -> TrapStore:
+        return self.state
+
+    @property
+    def pauses(self) -> PauseStore:
         return self.state
 
     @property

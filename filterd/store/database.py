@@ -31,9 +31,12 @@ ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 class Database:
     """One file. Thread-safe: each call has a connection to itself."""
 
-    def __init__(self, path: Path, schema: str, *, timeout: float, version: int) -> None:
+    def __init__(
+        self, path: Path, schema: str, *, timeout: float, version: int, additions: str = ""
+    ) -> None:
         self.path = path
         self._schema = schema
+        self._additions = additions  # one statement that may be repeated, for files of before
         self._timeout = timeout
         self._version = version
         self._pid = 0
@@ -120,6 +123,8 @@ class Database:
                 raise sqlite3.DatabaseError(
                     f"{self.path} was written by a newer version (schema {version})"
                 )
+            if self._additions:
+                connection.execute(self._additions)
             if not self._inode:
                 self._inode = self.path.stat().st_ino
         except BaseException:

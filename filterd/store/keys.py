@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 MAX_KEY = 240  # characters kept readable; longer keys are sealed (an address may have 320)
@@ -30,6 +31,7 @@ _RUN = re.compile(r"#(?:[-._=/]{1,4}#)+")
 _EMBEDDED = re.compile(r"[-=+_.][^=@]{1,64}=[a-z0-9.-]{1,255}\.[a-z0-9-]{2,63}\Z")
 
 
+@lru_cache(maxsize=4096)  # three checks ask at several stages; ipaddress takes 8 us
 def client_network(
     client: IPv4Address | IPv6Address | None, ipv4_prefix: int = 24, ipv6_prefix: int = 64
 ) -> str:
@@ -46,6 +48,7 @@ def client_domain(domain: str) -> str:
     return "@" + domain.rstrip(".").lower()
 
 
+@lru_cache(maxsize=1024)
 def plain_path(path: str) -> str:
     """The reverse-path without what changes from message to message; "" stays "" (null).
 

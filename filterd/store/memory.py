@@ -20,6 +20,7 @@ from filterd.core.stores import (
     StoreHealth,
     StoreRow,
     Terms,
+    ZonePause,
 )
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, as_days, delay_name, score_name
@@ -43,6 +44,7 @@ class MemoryState:
         self._buckets: dict[str, tuple[float, float, float]] = {}  # level, at, expires
         self._sent: dict[str, tuple[float, float]] = {}  # at, expires
         self._traps: dict[str, tuple[float]] = {}  # expires
+        self._pauses: dict[str, ZonePause] = {}  # as many as there are lists in the settings
 
     # -- greylist
 
@@ -100,6 +102,9 @@ class MemoryState:
         with self._lock:
             return [self._level(bucket, now) for bucket in buckets]
 
+    def glimpse(self, bucket: Bucket, now: float) -> float:
+        return self.levels((bucket,), now)[0]
+
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         with self._lock:
             for bucket in buckets:
@@ -136,6 +141,24 @@ class MemoryState:
         with self._lock:
             until = max((self._traps.get(self._seal(k), (0.0,))[0] for k in keys), default=0.0)
             return until if until > now else 0.0
+
+    # -- pauses
+
+    def pause(self, pause: ZonePause, now: float) -> bool:
+        with self._lock:
+            known = self._pauses.get(pause.zone)
+            is_news = known is None or known.until <= now
+            if known is None or known.until < pause.until:
+                self._pauses[pause.zone] = pause
+            return is_news
+
+    def resume(self, zone: str) -> bool:
+        with self._lock:
+            return self._pauses.pop(zone, None) is not None
+
+    def pauses(self, now: float) -> Sequence[ZonePause]:
+        with self._lock:
+            return [pause for pause in self._pauses.values() if pause.until > now]
 
     # -- moving
 

@@ -26,12 +26,14 @@ from filterd.core.stores import (
     StoreHealth,
     StoreRow,
     Terms,
+    ZonePause,
 )
 from filterd.store.breaker import Breaker
+from filterd.store.glimpse import Glimpses
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, KEEP, as_days, score_name
 from filterd.store.link import ERRORS, PASSING, Command, Link
-from filterd.store.script import ATTEMPT, CHARGE, REFUND
+from filterd.store.script import ATTEMPT, CHARGE, PAUSE, REFUND
 from filterd.store.settings import StoreSettings
 from filterd.store.triplet import TOUCH
 
@@ -51,6 +53,7 @@ class RedisState:
         self._seal = seal or Seal()
         self._root = f"{settings.prefix}:{VERSION}:"
         self._link = Link(settings)
+        self._glimpses = Glimpses()
         self._breaker = Breaker(
             self.probe,
             ERRORS,
@@ -109,8 +112,10 @@ class RedisState:
         if not buckets:
             return []
         keys, arguments = self._buckets(buckets)
-        levels = self._call(lambda: self._link.run(CHARGE, keys, repr(now), cost, *arguments))
-        return [float(level) for level in levels]
+        reply = self._call(lambda: self._link.run(CHARGE, keys, repr(now), cost, *arguments))
+        levels = [float(level) for level in reply]
+        self._glimpses.note(buckets, levels, now)
+        return levels
 
     def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
         keys, _ = self._buckets(buckets)
@@ -119,7 +124,11 @@ class RedisState:
         for bucket, reply in zip(buckets, replies, strict=True):
             level, at, _ = _numbers(reply) or (0.0, now, now)
             found.append(max(0.0, level - max(0.0, now - at) * bucket.limit / bucket.period))
+        self._glimpses.note(buckets, found, now)
         return found
+
+    def glimpse(self, bucket: Bucket, now: float) -> float:
+        return self._glimpses.look(bucket, now)
 
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         if buckets:
@@ -160,6 +169,28 @@ class RedisState:
         named = [self._key(kind, self._seal(key)) for key in keys]
         replies = self._call(lambda: self._link.many([(k, ("GET", k)) for k in named]))
         return [_numbers(reply) for reply in replies]
+
+    # -- pauses
+
+    def pause(self, pause: ZonePause, now: float) -> bool:
+        key = f"{self._root}pauses"
+        value = f"{_text(pause.until)} {pause.refusals} {pause.reason}"
+        said = (repr(now), pause.zone, _text(pause.until), value)
+        return bool(self._call(lambda: self._link.run(PAUSE, [key], *said)))
+
+    def resume(self, zone: str) -> bool:
+        key = f"{self._root}pauses"
+        return bool(self._call(lambda: self._link.call(key, "HDEL", key, zone)))
+
+    def pauses(self, now: float) -> Sequence[ZonePause]:
+        key = f"{self._root}pauses"
+        reply = self._call(lambda: self._link.call(key, "HGETALL", key))
+        found = []
+        for zone, value in _pairs(reply):
+            until, refusals, reason = value.split(" ", 2)
+            if float(until) > now:
+                found.append(ZonePause(zone, float(until), reason, int(refusals)))
+        return found
 
     # -- moving
 

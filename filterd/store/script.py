@@ -1,6 +1,6 @@
 """script - what Redis runs as one step, in Lua.
 
-Owns:   ATTEMPT (the rules of store.triplet restated), CHARGE, REFUND, COUNT.
+Owns:   ATTEMPT (the rules of store.triplet restated), CHARGE, REFUND, PAUSE.
 Rules of this file: every key is given in KEYS and shares one hash tag, so a cluster runs it on one
         node; times come from the caller; numbers are kept as text with all their digits. TTLs only
         collect garbage: what has expired is decided by the times in the values.
@@ -143,3 +143,14 @@ for index = 1, #KEYS do fill(index, math.max(0, level(index) - cost)) end
 return 0
 """
 )
+
+# KEYS: pauses; ARGV: now, zone, until, value -> 1 when the zone was not paused yet.
+PAUSE = Script("""
+local known = redis.call('HGET', KEYS[1], ARGV[2])
+local until_then = known and tonumber(string.match(known, '^(%S+)')) or 0
+if until_then < tonumber(ARGV[3]) then
+  redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
+  redis.call('EXPIRE', KEYS[1], 86400)
+end
+return until_then <= tonumber(ARGV[1]) and 1 or 0
+""")

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from itertools import islice
+from functools import lru_cache, partial
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from filterd.core.stores import (
     StoreHealth,
     StoreRow,
     Terms,
+    ZonePause,
 )
 from filterd.store.breaker import Breaker
 from filterd.store.database import ERRORS, Database
@@ -42,6 +43,11 @@ CREATE TABLE bucket (key TEXT PRIMARY KEY, level REAL, at REAL, expires REAL) WI
 CREATE TABLE correspondent (key TEXT PRIMARY KEY, at REAL, expires REAL) WITHOUT ROWID;
 CREATE TABLE trap (key TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID;
 CREATE TABLE probe (id INTEGER PRIMARY KEY, at REAL)
+"""
+# Came later; a program of before passes it over, so that going back to one needs nothing.
+ADDITIONS = """
+CREATE TABLE IF NOT EXISTS pause (zone TEXT PRIMARY KEY, until REAL, reason TEXT, refusals INTEGER)
+    WITHOUT ROWID
 """
 SWEEP_EVERY = 64  # writes of this process; then one of the five tables in turn
 SWEEP_LOOK = 2_000  # rows looked at in key order, 0.3 ms: an index by expiry would cost every write 20 us
@@ -67,7 +73,7 @@ def _replace(table: str) -> str:
 PUT = {table: _replace(table) for table in COLUMNS}
 GET_TRIPLET = "SELECT first, attempts, passed, used, expires FROM triplet WHERE key=?"
 GET_CLIENT = "SELECT passes, counted, expires FROM client WHERE key=?"
-GET_BUCKET = "SELECT level, at FROM bucket WHERE key=?"
+PUT_PAUSE = "INSERT OR REPLACE INTO pause VALUES (?,?,?,?)"
 COUNT = (
     "INSERT INTO ledger VALUES (?,?,1) ON CONFLICT (day, name) DO UPDATE SET count = count + 1"
 )
@@ -86,7 +92,9 @@ class SqliteState:
         probe_every: float = 0.5,
     ) -> None:
         self._seal = seal or Seal()
-        self._database = Database(path, SCHEMA, timeout=timeout, version=VERSION)
+        self._database = Database(
+            path, SCHEMA, timeout=timeout, version=VERSION, additions=ADDITIONS
+        )
         self._breaker = Breaker(
             self.probe,
             ERRORS,
@@ -140,38 +148,33 @@ class SqliteState:
     # -- rates
 
     def charge(self, buckets: Sequence[Bucket], cost: float, now: float) -> Sequence[float]:
+        sealed = [self._seal(bucket.key) for bucket in buckets]
+
         def work(db: sqlite3.Connection) -> Sequence[float]:
-            levels = [self._level(db, bucket, now) + cost for bucket in buckets]
-            if all(
-                level <= bucket.burst for level, bucket in zip(levels, buckets, strict=True)
-            ):
-                for level, bucket in zip(levels, buckets, strict=True):
-                    self._fill(db, bucket, level, now)
+            levels = [level + cost for level in _levels(db, sealed, buckets, now)]
+            if all(map(_fits, levels, buckets)):
+                db.executemany(
+                    PUT["bucket"], map(_filled, sealed, buckets, levels, repeat(now))
+                )
             return levels
 
         return self._write(work, now)
 
     def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
-        return self._read(lambda db: [self._level(db, bucket, now) for bucket in buckets])
+        sealed = [self._seal(bucket.key) for bucket in buckets]
+        return self._read(lambda db: _levels(db, sealed, buckets, now))
+
+    def glimpse(self, bucket: Bucket, now: float) -> float:
+        return self.levels((bucket,), now)[0]  # 10 us: the file is at hand
 
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
+        sealed = [self._seal(bucket.key) for bucket in buckets]
+
         def work(db: sqlite3.Connection) -> None:
-            for bucket in buckets:
-                self._fill(db, bucket, max(0.0, self._level(db, bucket, now) - cost), now)
+            levels = [max(0.0, n - cost) for n in _levels(db, sealed, buckets, now)]
+            db.executemany(PUT["bucket"], map(_filled, sealed, buckets, levels, repeat(now)))
 
         self._write(work, now)
-
-    def _level(self, db: sqlite3.Connection, bucket: Bucket, now: float) -> float:
-        row = db.execute(GET_BUCKET, (self._seal(bucket.key),)).fetchone()
-        if row is None:
-            return 0.0
-        level, at = row
-        leaked = max(0.0, now - float(at)) * bucket.limit / bucket.period
-        return max(0.0, float(level) - leaked)
-
-    def _fill(self, db: sqlite3.Connection, bucket: Bucket, level: float, now: float) -> None:
-        empty = now + level * bucket.period / bucket.limit
-        db.execute(PUT["bucket"], (self._seal(bucket.key), level, now, empty))
 
     # -- correspondents
 
@@ -202,6 +205,26 @@ class SqliteState:
             return max((float(row[0]) for row in rows if row), default=0.0)
 
         return self._read(work)
+
+    # -- pauses
+
+    def pause(self, pause: ZonePause, now: float) -> bool:
+        def work(db: sqlite3.Connection) -> bool:
+            row = db.execute("SELECT until FROM pause WHERE zone=?", (pause.zone,)).fetchone()
+            if row is None or float(row[0]) < pause.until:
+                db.execute(PUT_PAUSE, (pause.zone, pause.until, pause.reason, pause.refusals))
+            return row is None or float(row[0]) <= now
+
+        return self._write(work, now)
+
+    def resume(self, zone: str) -> bool:
+        drop = "DELETE FROM pause WHERE zone=?"
+        return self._write(lambda db: db.execute(drop, (zone,)).rowcount > 0, 0.0)
+
+    def pauses(self, now: float) -> Sequence[ZonePause]:
+        query = "SELECT zone, until, reason, refusals FROM pause WHERE until > ?"
+        rows = self._read(lambda db: db.execute(query, (now,)).fetchall())
+        return [ZonePause(*row) for row in rows]
 
     # -- moving
 
@@ -272,6 +295,35 @@ class SqliteState:
 
             return self._breaker.call(lambda: self._database.write(swept))
         return self._breaker.call(lambda: self._database.write(work))
+
+
+def _levels(
+    db: sqlite3.Connection, sealed: Sequence[str], buckets: Sequence[Bucket], now: float
+) -> list[float]:
+    """What the buckets hold now, in order; one statement, which halves the cost of three."""
+    rows = db.execute(_get_buckets(len(sealed)), sealed) if sealed else ()
+    held = {key: (level, at) for key, level, at in rows}
+    found = []
+    for key, bucket in zip(sealed, buckets, strict=True):
+        level, at = held.get(key, (0.0, now))
+        leaked = max(0.0, now - at) * bucket.limit / bucket.period
+        found.append(max(0.0, level - leaked))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _get_buckets(count: int) -> str:
+    marks = ",".join("?" * count)
+    return f"SELECT key, level, at FROM bucket WHERE key IN ({marks})"  # noqa: S608
+
+
+def _fits(level: float, bucket: Bucket) -> bool:
+    return level <= bucket.burst
+
+
+def _filled(key: str, bucket: Bucket, level: float, now: float) -> tuple[Any, ...]:
+    """The row of a bucket that holds `level` now; it may go when all of that has leaked."""
+    return key, level, now, now + level * bucket.period / bucket.limit
 
 
 def _step(

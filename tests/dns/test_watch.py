@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
 from filterd.core.clock import FixedClock
+from filterd.core.errors import StoreUnavailable
 from filterd.core.lookup import (
     NXDOMAIN,
     Answer,
@@ -17,10 +18,12 @@ from filterd.core.lookup import (
     question,
     tempfail,
 )
+from filterd.core.stores import PauseStore, ZonePause
 from filterd.dns.cache import Cache
 from filterd.dns.dnslist import DnsList
 from filterd.dns.stub import Stub
 from filterd.dns.watch import BROKEN_SECONDS, JUMP_SECONDS, LEARNED, REFUSAL_SECONDS, ZoneWatch
+from filterd.store.memory import MemoryState
 from tests.support.nameserver import Nameserver
 
 ONE, TWO = "one.example.org", "two.example.org"
@@ -48,8 +51,14 @@ def healthy(question: Question, _deadline: float = 0) -> Answer:
 class World:
     """Two zones, a clock, and what was held."""
 
-    def __init__(self, probe: Callable[[Question, float], Answer] = healthy) -> None:
-        self.clock = FixedClock()
+    def __init__(
+        self,
+        probe: Callable[[Question, float], Answer] = healthy,
+        *,
+        shared: PauseStore | None = None,
+        clock: FixedClock | None = None,
+    ) -> None:
+        self.clock = clock or FixedClock()
         self.held: dict[str, float] = {}
         self.answer = probe
         self.watch = ZoneWatch(
@@ -57,6 +66,8 @@ class World:
             lambda question, deadline: self.answer(question, deadline),
             hold=self.held.__setitem__,
             monotonic=self.clock.monotonic,
+            shared=shared,
+            now=self.clock.now,
         )
 
     def feed(self, zone: str, count: int, share: float, start: int = 0) -> None:
@@ -195,6 +206,121 @@ def test_bad_probe_prolongs_the_pause() -> None:
         world.watch.probe_all()
         world.clock.advance(BROKEN_SECONDS - 60)
         assert not world.watch.is_usable(ONE)
+
+
+# -- several workers, one store
+
+
+class BrokenStore(MemoryState):
+    """A store that may be down."""
+
+    is_down = False
+
+    def pause(self, pause: ZonePause, now: float) -> bool:
+        self._answer()
+        return super().pause(pause, now)
+
+    def pauses(self, now: float) -> Sequence[ZonePause]:
+        self._answer()
+        return super().pauses(now)
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable("gone")
+
+
+@pytest.fixture
+def store() -> BrokenStore:
+    return BrokenStore()
+
+
+def workers(store: BrokenStore, count: int = 4) -> list[World]:
+    clock = FixedClock()
+    return [World(shared=store, clock=clock) for _ in range(count)]
+
+
+def share(worlds: Iterable[World]) -> None:
+    for world in worlds:
+        world.watch.share()
+
+
+def test_what_one_worker_finds_out_holds_in_all_and_is_logged_once(
+    store: BrokenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, *others = worlds = workers(store)
+    first.watch.observe(ONE, Listing.REFUSED, "x")
+    others[0].watch.observe(ONE, Listing.REFUSED, "x")  # at the same moment
+    with caplog.at_level(logging.WARNING):
+        share(worlds)
+        share(worlds)
+    for world in worlds:
+        assert not world.watch.is_usable(ONE)
+        assert world.watch.is_usable(TWO)
+        assert world.held[ONE] == pytest.approx(REFUSAL_SECONDS)
+        assert state(world).startswith("refuses to answer us")
+    assert len(caplog.records) == 1
+    first.clock.advance(REFUSAL_SECONDS + 1)
+    assert all(world.watch.is_usable(ONE) for world in worlds)
+
+
+def test_whoever_finds_the_zone_well_ends_the_pause_for_all(
+    store: BrokenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, *others = worlds = workers(store)
+    first.watch.observe(ONE, Listing.FOREIGN, "x")
+    share(worlds)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        others[-1].watch.probe_all()
+        share(reversed(worlds))
+    assert all(world.watch.is_usable(ONE) for world in worlds)
+    assert all(world.held[ONE] == 0 for world in worlds)
+    assert [record.getMessage() for record in caplog.records] == [
+        "dns list one.example.org is used again"
+    ]
+
+
+def test_a_jump_is_found_once_for_all(
+    store: BrokenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    worlds = workers(store, 2)
+    for world in worlds:
+        world.feed(ONE, 1000, 0.1)
+        world.feed(TWO, 1000, 0.1)
+    with caplog.at_level(logging.WARNING):
+        worlds[1].feed(ONE, 20, 1.0, start=1000)  # not yet a jump here
+        worlds[0].feed(ONE, 60, 1.0, start=1000)
+        share(worlds)
+        worlds[0].clock.advance(JUMP_SECONDS + 1)
+        worlds[1].feed(ONE, 20, 1.0, start=2000)
+        share(worlds)
+    assert all(world.watch.is_usable(ONE) for world in worlds)
+    assert len(caplog.records) == 1
+
+
+def test_with_the_store_down_each_worker_finds_out_by_itself(store: BrokenStore) -> None:
+    store.is_down = True
+    first, second = workers(store, 2)
+    first.watch.observe(ONE, Listing.REFUSED, "x")
+    share([first, second])
+    assert not first.watch.is_usable(ONE)
+    assert second.watch.is_usable(ONE)
+    store.is_down = False
+    share([first, second])
+    assert not first.watch.is_usable(ONE)  # what is known here holds, though the store forgot
+    second.watch.observe(ONE, Listing.REFUSED, "x")
+    share([second, first])
+    assert not first.watch.is_usable(ONE)
+    assert not second.watch.is_usable(ONE)
+
+
+def test_a_worker_that_starts_knows_what_the_others_know(store: BrokenStore) -> None:
+    (first,) = workers(store, 1)
+    first.watch.observe(ONE, Listing.REFUSED, "x")
+    share([first])
+    late = World(shared=store, clock=first.clock)
+    share([late])
+    assert not late.watch.is_usable(ONE)
 
 
 def test_unknown_zone_is_usable() -> None:

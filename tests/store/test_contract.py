@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from filterd.core.stores import Bucket, Standing, Terms
+from filterd.core.stores import Bucket, Standing, Terms, ZonePause
 from filterd.store import State
 from filterd.store.keys import MAX_KEY, Seal
 from filterd.store.memory import MemoryState
@@ -200,6 +201,16 @@ def test_a_level_can_be_looked_at(state: State) -> None:
     assert state.levels([], T0) == []
 
 
+def test_a_glimpse_follows_what_is_charged_and_leaks(state: State) -> None:
+    assert state.glimpse(HOUR, T0) == 0
+    state.charge([HOUR, OTHER], 3, T0)
+    assert state.glimpse(HOUR, T0) == pytest.approx(3)
+    assert state.glimpse(HOUR, T0 + 60) == pytest.approx(2)
+    state.charge([HOUR], 1, T0 + 60)
+    assert state.glimpse(HOUR, T0 + 60) == pytest.approx(3)
+    assert state.glimpse(HOUR, T0 + 7200) == 0
+
+
 def test_a_clock_that_went_back_gives_nothing_away(state: State) -> None:
     state.charge([HOUR], 5, T0)
     assert state.charge([HOUR], 1, T0 - 7200) == pytest.approx([6])
@@ -222,6 +233,34 @@ def test_a_trap_lists_its_client_for_its_time(state: State) -> None:
     assert state.trapped_until(["192.0.2.2/32", "192.0.2.1/32"], T0 + 5) == T0 + 86400
     assert state.trapped_until(["192.0.2.2/32"], T0 + 5) == 0.0
     assert state.trapped_until(["192.0.2.1/32"], T0 + 86400) == 0.0
+
+
+# -- pauses
+
+
+def test_a_pause_is_news_once_and_lasts_for_its_time(state: State) -> None:
+    pause = ZonePause("zen.example.org", T0 + 900, "refuses to answer us", 2)
+    assert state.pause(pause, T0)
+    assert not state.pause(pause, T0 + 1)
+    assert state.pauses(T0 + 899) == [pause]
+    assert state.pauses(T0 + 900) == []
+    assert state.pause(replace(pause, until=T0 + 2000), T0 + 1000)
+
+
+def test_the_later_end_of_two_pauses_counts(state: State) -> None:
+    pause = ZonePause("zen.example.org", T0 + 900, "it is empty")
+    state.pause(pause, T0)
+    assert not state.pause(replace(pause, until=T0 + 1800), T0 + 5)
+    assert not state.pause(replace(pause, until=T0 + 600), T0 + 5)
+    assert [p.until for p in state.pauses(T0)] == [T0 + 1800]
+
+
+def test_a_zone_that_is_well_again_is_forgotten_once(state: State) -> None:
+    state.pause(ZonePause("a.example", T0 + 900, "x"), T0)
+    state.pause(ZonePause("b.example", T0 + 900, "y z"), T0)
+    assert state.resume("a.example")
+    assert not state.resume("a.example")
+    assert [p.zone for p in state.pauses(T0)] == ["b.example"]
 
 
 # -- moving, hashing

@@ -68,15 +68,25 @@ def gather(settings: FilterSettings, checks: Sequence[Check], now: float) -> dic
 
 
 def _counted(settings: FilterSettings) -> dict[str, Any]:
-    """Verdicts by action, and the DNS lists that are not believed, of all workers together."""
+    """Verdicts by action, the tarpit, and the DNS lists not believed, of all workers together."""
     verdicts: dict[str, int] = {}
     paused: list[str] = []
-    for series, value in read_totals(settings.run_dir / "metrics").numbers.items():
+    numbers = read_totals(settings.run_dir / "metrics").numbers
+    tarpit = {
+        "held_now": numbers.get(("filterd_held",), 0),
+        "held": numbers.get(("filterd_answers_held",), 0),
+        "hung_up": numbers.get(("filterd_hung_up",), 0),
+    }
+    for series, value in numbers.items():
         if series[0] == "filterd_verdicts":
             verdicts[series[1]] = verdicts.get(series[1], 0) + int(value)
         elif series[0] == "filterd_zone_open" and value:
             paused.append(series[1])
-    return {"verdicts": verdicts, "lists_not_believed": sorted(paused)}
+    return {
+        "verdicts": verdicts,
+        "tarpit": {name: int(n) for name, n in tarpit.items()},
+        "lists_not_believed": sorted(paused),
+    }
 
 
 def check_table(settings: FilterSettings, checks: Sequence[Check]) -> list[dict[str, Any]]:
@@ -129,6 +139,11 @@ def show(found: Mapping[str, Any], now: float) -> None:
         out.print(
             "verdicts: " + ", ".join(f"{n} {a}" for a, n in sorted(found["verdicts"].items()))
         )
+    if (tarpit := found["tarpit"])["held"] or tarpit["held_now"]:
+        out.print(
+            f"tarpit: {tarpit['held_now']} sessions held now; {tarpit['held']} answers held so far,"
+            f" {tarpit['hung_up']} clients hung up while they waited"
+        )
     if found["lists_not_believed"]:
         out.print(
             f"[yellow]DNS lists not believed:[/] {escape(', '.join(found['lists_not_believed']))}"
@@ -150,6 +165,7 @@ def show(found: Mapping[str, Any], now: float) -> None:
 _SAID = {
     "running", "mode", "state_dir", "sockets", "checks", "pid", "started", "generation", "restarts",
     "reload_problem", "written", "workers", "verdicts", "lists_not_believed",
+    "tarpit",
 }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ class MilterService:
         self._listening = -1
         self._main_thread = 0
         self.served = 0  # sessions ended
+        self.hung_up = 0  # of them: without another command after an answer that was held
 
     @property
     def live(self) -> int:
@@ -105,6 +106,7 @@ class MilterService:
         def close(ctx: Any) -> int:
             session = ctx.getpriv()
             if session is not None:
+                self.hung_up += session.was_held
                 session.abort()
                 self._live.discard(id(session))
                 self.served += 1
@@ -115,6 +117,8 @@ class MilterService:
             def callback(ctx: Any, *args: Any) -> int:
                 session = ctx.getpriv()
                 try:
+                    if name != "abort":  # an MTA says so too when the client is gone
+                        session.was_held = False
                     return method(session, *args)
                 except Exception:  # noqa: BLE001 - deferred and logged by broken()
                     return session.broken(name)  # type: ignore[no-any-return]
@@ -181,15 +185,24 @@ class DelayGate:
     def __init__(
         self, places: int, leaving: threading.Event | None = None, busy: float = 2.0
     ) -> None:
-        self._places = threading.Semaphore(places)
+        self._places = places
         self._leaving = leaving or threading.Event()
         self._busy = busy * (os.cpu_count() or 1)
+        self._lock = threading.Lock()
+        self.held = 0  # sessions held now
+        self.total = 0  # answers held since the start
 
     def __call__(self, seconds: float) -> bool:
         """Wait that long; False when there was no place or the worker is leaving."""
-        if os.getloadavg()[0] > self._busy or not self._places.acquire(blocking=False):
+        if os.getloadavg()[0] > self._busy:
             return False
+        with self._lock:
+            if self.held >= self._places:
+                return False
+            self.held += 1
+            self.total += 1
         try:
             return not self._leaving.wait(seconds)
         finally:
-            self._places.release()
+            with self._lock:
+                self.held -= 1

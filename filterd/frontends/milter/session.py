@@ -56,7 +56,7 @@ class MilterSession:
     """One connection from the MTA. Callbacks return libmilter status codes."""
 
     __slots__ = ("_body", "_body_size", "_ctx", "_gathered", "_has_failed", "_is_oversize", "_quiet",
-                 "_scanner", "_size", "_sleep", "_talk")  # fmt: skip
+                 "_scanner", "_size", "_sleep", "_talk", "was_held")  # fmt: skip
 
     def __init__(
         self, ctx: Any, scanner: Scanner, sleep: Callable[[float], bool], quiet: frozenset[str]
@@ -66,6 +66,7 @@ class MilterSession:
         self._sleep = sleep  # waits; False where the wait was refused (no place in the tarpit)
         self._quiet = quiet  # callbacks negotiated without a reply
         self._talk: Conversation | None = None
+        self.was_held = False  # at the last command, and told to go on: what comes next?
         self._clear()
 
     def _clear(self) -> None:
@@ -108,6 +109,7 @@ class MilterSession:
             auth_user=self._macro("{auth_authen}"),
             auth_type=self._macro("{auth_type}"),
             daemon_name=known.daemon_name or self._macro("{daemon_name}"),
+            daemon_port=known.daemon_port,
             mta_name=known.mta_name or self._macro("j"),
             is_local=known.is_local,
         )
@@ -174,6 +176,7 @@ class MilterSession:
                 client=client,
                 client_name=name,
                 daemon_name=self._macro("{daemon_name}"),
+                daemon_port=self._macro("{daemon_port}"),
                 mta_name=self._macro("j"),
                 is_local=is_local,
             )
@@ -182,8 +185,8 @@ class MilterSession:
     def _answer(self, callback: str, answer: StageAnswer) -> int:
         if callback in self._quiet:  # nobody may answer here, so nothing is answered
             return milter.NOREPLY
-        if answer.delay:
-            self._sleep(answer.delay)
+        if answer.delay and self._sleep(answer.delay):
+            self.was_held = answer.verdict is None
         return self._reply(answer.verdict) if answer.verdict else milter.CONTINUE
 
     def _hold(self, seconds: float) -> None:
