@@ -104,6 +104,9 @@ def test_wired_proved_again_and_undone_to_the_byte(
     sink.wait(1)
     after = files(postfix)
 
+    status, told = wire(service, postfix, "--dry-run")
+    assert (status, told["said"]) == (0, ["nothing to change: filterd is wired"])  # no mail
+
     status, told = wire(service, postfix, "--yes")
     assert status == 0
     assert "nothing to change: filterd is wired" in told["said"]
@@ -196,7 +199,9 @@ def test_a_proof_that_fails_says_what_is_wrong(
     finally:
         service.close()
     assert status == 1
-    assert told["said"][-1].startswith("both were deferred: the MTA does not reach filterd")
+    assert told["notes"][-1].startswith("nothing answers at inet:127.0.0.1:")
+    assert told["said"][-2].startswith("both were deferred: the MTA does not reach filterd")
+    assert "--undo" in told["said"][-1]
 
 
 def test_a_person_is_asked_first(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import smtplib
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -27,6 +28,10 @@ from filterd.frontends.cli.mta import postfix as postfix_side
 from filterd.frontends.cli.mta import sendmail as sendmail_side
 from filterd.frontends.cli.mta.change import Ledger, Plan, WireError, write
 from filterd.frontends.cli.mta.proof import Proof, prove
+from filterd.frontends.cli.probe import Level, reachable
+
+if TYPE_CHECKING:
+    from filterd.config.listen import Socket
 
 undo_option = click.option("--undo", is_flag=True, help="Take the latest change back, exactly.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
@@ -94,8 +99,8 @@ def postfix(
         if undo:
             return talk.undo(ledger, lambda done: postfix_side.undo(mta, done), mta.reload)
         plan = postfix_side.plan(mta, context.settings.milter.sockets, default_action)
-        if not talk.apply(ledger, plan):
-            return EXIT_NO if not (plan.is_empty or dry_run) else EXIT_OK
+        if not talk.apply(ledger, plan, silence(context.settings.milter.sockets)):
+            return EXIT_OK if dry_run else EXIT_NO
         if not plan.is_empty:
             if complaint := mta.check():
                 talk.say(f"postfix check: {complaint}")
@@ -181,8 +186,8 @@ def sendmail(
             )
         sockets = context.settings.milter.sockets
         plan = sendmail_side.plan(mc, target, sockets, default_action, cf_dir)
-        if not talk.apply(ledger, plan):
-            return EXIT_NO if not (plan.is_empty or dry_run) else EXIT_OK
+        if not talk.apply(ledger, plan, silence(sockets)):
+            return EXIT_OK if dry_run else EXIT_NO
         if not plan.is_empty:
             talk.reloaded = _restart(restart)
         if proof and (talk.reloaded or plan.is_empty):
@@ -230,12 +235,13 @@ class _Talk:
         if not self._as_json:
             click.echo(text)
 
-    def apply(self, ledger: Ledger, plan: Plan) -> bool:
-        """Show the plan and, when it is wanted, make it; False when it was not made."""
-        self._told["notes"] = list(plan.notes)
+    def apply(self, ledger: Ledger, plan: Plan, warning: str) -> bool:
+        """Show the plan and, when it is wanted, make it; False when there is to be no change and no proof."""
+        notes = [*plan.notes, warning] if warning else list(plan.notes)
+        self._told["notes"] = notes
         self._told["changes"] = [line for change in plan.files for line in change.diff()]
         if not self._as_json:
-            for note in plan.notes:
+            for note in notes:
                 click.echo(f"note: {note}")
             for change in plan.files:
                 for line in change.diff():
@@ -243,10 +249,11 @@ class _Talk:
                     click.secho(line, fg=colour)
         if plan.is_empty:
             self.say("nothing to change: filterd is wired")
-            return True
         if self._dry_run:
             self.end(EXIT_OK)
             return False
+        if plan.is_empty:
+            return True
         if not self._yes and (self._as_json or not click.confirm("Make this change?")):
             self.say("nothing was changed")
             self.end(EXIT_NO)
@@ -287,6 +294,8 @@ class _Talk:
         for proof in (clean, spam):
             self.say(f"{proof.name}: {proof.code} {proof.text}")
         self.say(verdict or "proved: mail goes through filterd")
+        if verdict:
+            self.say("`--undo` takes the change back meanwhile")
         return self.end(EXIT_NO if verdict else EXIT_OK)
 
     def end(self, status: int) -> int:
@@ -294,6 +303,14 @@ class _Talk:
         if self._as_json:
             print_json({"ok": status == EXIT_OK, **self._told}, indent=2)
         return status
+
+
+def silence(sockets: Sequence[Socket]) -> str:
+    """What follows when nothing listens where the MTA is to ask; "" when something does."""
+    if any(reachable("milter", listen).level is Level.OK for listen in sockets):
+        return ""
+    where = ", ".join(map(str, sockets))
+    return f"nothing answers at {where}: start filterd first, or the default action is what mail gets"
 
 
 def judge(clean: Proof, spam: Proof, *, observing: bool) -> str:
