@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +49,7 @@ HERE = Path(__file__).parent
 ACTIONS = tuple(action.value for action in Action)
 TOP_SYMBOLS = 15
 LEDGER_DAYS = 7
+SPANS = {"1 hour": 3600.0, "24 hours": 86400.0, "7 days": 7 * 86400.0, "30 days": 30 * 86400.0}
 MOST_LEARNABLE = 2 << 20  # bytes of a scanned message that the result page carries for learning
 STATIC = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
@@ -136,6 +138,7 @@ class Page:
             failures=_labelled(totals, "filterd_check_failures"),
             auth=_auth(totals),
             greylist=self._greylist(now),
+            opinions=self._opinions(now),
             Bar=Bar,
         )
 
@@ -154,6 +157,12 @@ class Page:
             )
         return found
 
+    def _opinions(self, now: float) -> dict[str, int]:
+        """How often the classifier said what, over the last day; empty where it said nothing."""
+        hits = self._trend.symbols(now)
+        found = {name: hits[f"CLASSIFIER_{name.upper()}"] for name in ("ham", "spam")}
+        return found if any(found.values()) else {}
+
     def _greylist(self, now: float) -> dict[str, Any] | None:
         if self._services.greylist is None:
             return None
@@ -169,9 +178,20 @@ class Page:
             query = query_of(request)
         except Problem as problem:
             return self._problem("history", problem)
+        given = request.query_params
+        if given.get("within") in SPANS:
+            query = replace(query, since=self._services.clock.now() - SPANS[given["within"]])
         records = await run_in_threadpool(history.search, query)
+        older = ""
+        if len(records) == query.limit:
+            older = str(request.url.include_query_params(until=records[-1].at).query)
         return self.render(
-            "history.html", here="history", records=records, given=request.query_params
+            "history.html",
+            here="history",
+            records=records,
+            given=given,
+            spans=SPANS,
+            older=older,
         )
 
     async def verdict(self, request: Request) -> Response:

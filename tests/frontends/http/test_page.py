@@ -176,6 +176,38 @@ def test_the_overview_tells_in_ten_seconds(client: Client) -> None:
     assert 'class="reject" x=' in text
 
 
+def test_the_overview_says_how_the_model_leans(tmp_path: Path) -> None:
+    services = page_world(tmp_path)
+    flush = services.facts["flush"]
+    with serving(dataclasses.replace(services, facts={"rules": ""})) as client:
+        assert "It was not asked yet." in client("GET", "/").text
+        meter = Meter(tmp_path / "run" / "metrics", MetricsSettings(), pid=4_000_002, started=1)
+        for symbol, count in (("CLASSIFIER_SPAM", 3), ("CLASSIFIER_HAM", 9)):
+            for _ in range(count):
+                meter(
+                    a_transaction(),
+                    Verdict(Action.ACCEPT, 1.0, "W", hits=(ScoredHit(symbol, 1.0),)),
+                )
+        flush()
+        meter.flush()
+        text = " ".join(re.sub(r"<[^>]+>", " ", client("GET", "/").text).split())
+    assert "Model 24 hours ham 9 75.0 % spam 3 25.0 %" in text
+
+
+def test_the_history_goes_back_in_time(tmp_path: Path) -> None:
+    services = dataclasses.replace(page_world(tmp_path), facts={})
+    asked = services.history.queries  # type: ignore[union-attr]
+    with serving(services) as client:
+        assert client("GET", "/history?within=1+hour").status == 200
+        assert asked[-1].since == pytest.approx(services.clock.now() - 3600, abs=60)
+        client("GET", "/history?within=")
+        assert asked[-1].since == 0.0
+        text = client("GET", "/history?limit=2&action=reject").text  # two is what there is
+        (older,) = re.findall(r'href="/history\?([^"]+)" rel="next"', text)
+        client("GET", f"/history?{older.replace('&amp;', '&')}")
+    assert (asked[-1].action, asked[-1].until) == (Action.REJECT, RECORD.at)
+
+
 def test_a_verdict_is_explained(client: Client) -> None:
     plain = " ".join(re.sub(r"<[^>]+>", " ", client("GET", "/verdict/k7q2m9xw4t").text).split())
     assert "decided by score 16.50 &gt;= reject 15" in plain
