@@ -19,7 +19,7 @@ from filterd.classify import open_classifier
 from filterd.config.load import Loaded, load
 from filterd.config.settings import FilterSettings
 from filterd.core.check import Check
-from filterd.core.clock import SystemClock
+from filterd.core.clock import StoppedClock, SystemClock
 from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.core.lookup import Resolver
 from filterd.core.stores import HistoryStore
@@ -50,6 +50,7 @@ class App:
         zone: str | None = None,
         no_dns: bool = False,
         state: State = "live",
+        at: float | None = None,
     ) -> Iterator[Scanner]:
         """A scanner for this process, closed on leaving."""
         stores: Stores | None = None
@@ -60,7 +61,9 @@ class App:
         resolver = _resolver(settings, zone=zone, no_dns=no_dns)
         try:
             yield Assembly.of(settings).scanner(
-                resolver=resolver, stores=stores, clock=SystemClock()
+                resolver=resolver,
+                stores=stores,
+                clock=SystemClock() if at is None else StoppedClock(at),
             )
         finally:
             resolver.close()

@@ -9,6 +9,7 @@ from filterd.app import App
 from filterd.config.settings import FilterSettings
 from filterd.core.errors import ConfigError
 from filterd.scan.submit import submission
+from tests.support.signing import crafted, rsa_record
 
 RAW = b"From: a@example.org\nSubject: x\n\nbody\n"
 
@@ -42,6 +43,18 @@ def test_a_zone_answers_everything(settings: FilterSettings) -> None:
         )
     results = {(r.method, r.result) for r in verdict.auth_results}
     assert ("spf", "pass") in results
+
+
+@pytest.mark.parametrize(("at", "result"), [(1_700_000_500.0, "pass"), (None, "fail")])
+def test_a_signature_that_has_expired_held_when_the_mail_came(
+    settings: FilterSettings, at: float | None, result: str
+) -> None:
+    tags = "v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=s; h=from; x=1700001000"
+    raw = crafted(b"From: a@example.org\r\n\r\nhello\r\n", tags)
+    zone = f"s._domainkey.example.org TXT {rsa_record()}"
+    with App().build_scanner(settings, zone=zone, state="none", at=at) as scanner:
+        verdict = scanner.scan(submission(raw))
+    assert [r.result for r in verdict.auth_results if r.method == "dkim"] == [result]
 
 
 def test_rules_stores_and_checks_are_to_be_had(settings: FilterSettings) -> None:

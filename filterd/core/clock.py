@@ -1,6 +1,6 @@
 """clock - the time, as something that can be given.
 
-Owns:   Clock (protocol), SystemClock, FixedClock (tests, replay).
+Owns:   Clock (protocol), SystemClock, StoppedClock (a scan as of then), FixedClock (tests, replay).
 """
 
 from __future__ import annotations
@@ -25,6 +25,16 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+class StoppedClock(SystemClock):
+    """The machine's clock for deadlines, one moment of the past for everything else."""
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def now(self) -> float:
+        return self._at
 
 
 class FixedClock:

@@ -54,12 +54,14 @@ class App(Protocol):
         zone: str | None = None,
         no_dns: bool = False,
         state: State = "live",
+        at: float | None = None,
     ) -> AbstractContextManager[Scanner]:
         """A scanner for this process, closed on leaving.
 
         `zone` is zone-file text that answers all DNS, `no_dns` answers nothing. `state` says what
         greylisting, rates and the like remember with: nothing at all (those checks stay silent),
-        this process's memory, or the configured store.
+        this process's memory, or the configured store. `at` is the moment for which it judges, in
+        seconds since the epoch, if that is not now.
         """
         ...
 

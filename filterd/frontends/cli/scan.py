@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -28,6 +29,7 @@ from filterd.frontends.cli.context import (
     print_json,
 )
 from filterd.limits import LIMITS
+from filterd.mail.trace import parse_date
 from filterd.scan.report import plain_verdict
 from filterd.scan.submit import submission
 
@@ -46,6 +48,20 @@ STYLES = {
     Action.REJECT: "red",
     Action.DISCARD: "red",
 }
+
+
+def moment(_ctx: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    """Seconds since the epoch of a date in ISO 8601 (UTC where it names no zone) or RFC 5322."""
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        found = parse_date(text)
+        if found is None:
+            raise click.BadParameter(f"{text!r} is no date") from None
+        return found
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 @click.command()
@@ -79,6 +95,13 @@ STYLES = {
     help='What greylisting, rates and delays remember with. "none": they stay out, '
     "because a look must not change what it looks at.",
 )
+@click.option(
+    "--at",
+    metavar="DATE",
+    callback=moment,
+    help="Judge as of then, for archived mail whose signatures have expired: 2024-05-01,"
+    " 2024-05-01T12:00Z, or a date as in a Received field.",
+)
 @click.option("--explain", is_flag=True, help="Also show fields and where the time went.")
 @json_option
 @pass_context
@@ -97,6 +120,7 @@ def scan(
     zone: Path | None,
     no_dns: bool,
     state: State,
+    at: float | None,
     explain: bool,
     as_json: bool,
 ) -> int:
@@ -113,6 +137,7 @@ def scan(
         zone=zone.read_text("utf-8", "surrogateescape") if zone is not None else None,
         no_dns=no_dns,
         state=state,
+        at=at,
     ) as scanner:
         for name, raw in _read(files):
             if raw is None:

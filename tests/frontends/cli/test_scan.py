@@ -164,7 +164,8 @@ def test_a_zone_answers_dns_and_a_look_leaves_no_state(app: Any, tmp_path: Path)
     zone = tmp_path / "zone"
     zone.write_text("example.org. 60 IN A 192.0.2.1\n")
     assert run(lambda: app, ["scan", mail(tmp_path, "ham"), "--zone", str(zone)]) == 0
-    assert app.built == {"zone": zone.read_text(), "no_dns": False, "state": "none"}
+    built = {"zone": zone.read_text(), "no_dns": False, "state": "none", "at": None}
+    assert app.built == built
     assert (
         run(lambda: app, ["scan", mail(tmp_path, "ham"), "--zone", str(zone), "--no-dns"]) == 2
     )
@@ -196,3 +197,23 @@ def test_a_person_reads_the_decision_and_what_made_it(
     assert "spf=pass smtp.mailfrom=a@b.example" in out
     assert "+ X-Spam-Flag: YES" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("2024-05-01", 1_714_521_600),
+        ("2024-05-01T12:00Z", 1_714_564_800),
+        ("2024-05-01 14:00:00+02:00", 1_714_564_800),
+        ("Wed, 01 May 2024 14:00:00 +0200", 1_714_564_800),
+    ],
+)
+def test_old_mail_is_judged_as_of_its_time(
+    app: Any, tmp_path: Path, date: str, seconds: float
+) -> None:
+    assert run(lambda: app, ["scan", mail(tmp_path, "ham"), "--at", date]) == 0
+    assert app.built["at"] == seconds
+
+
+def test_date_that_is_none_is_wrong_usage(app: Any, tmp_path: Path) -> None:
+    assert run(lambda: app, ["scan", mail(tmp_path, "ham"), "--at", "lately"]) == 2
