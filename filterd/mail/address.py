@@ -207,6 +207,7 @@ class _Reader:
         run: list[_Token] = []
         in_angle = False
         in_group = False
+        plain = True  # nothing in `run` that no group's name may have: looked at once, not at each ":"
         for token in self._tokens():
             mark = token.text if token.kind == "special" else ""
             if mark == "<":
@@ -215,11 +216,14 @@ class _Reader:
                 in_angle = True
             elif mark == ">":
                 in_angle = False
-            elif mark and not in_angle and self._parts(mark, run, in_group=in_group):
-                in_group = mark == ":" or (in_group and mark == ",")
-                run = []
-                continue
+            elif mark and not in_angle:
+                may_name = plain and not in_group
+                if self._parts(mark, run, in_group=in_group, may_name=may_name):
+                    in_group = mark == ":" or (in_group and mark == ",")
+                    run, plain = [], True
+                    continue
             run.append(token)
+            plain = plain and not mark
             if len(self.boxes) >= LIMITS.addresses:
                 self.defects.add("too-many")
                 return
@@ -227,9 +231,11 @@ class _Reader:
         if in_group:
             self.defects.add("unterminated-group")
 
-    def _parts(self, mark: str, run: list[_Token], *, in_group: bool) -> bool:
+    def _parts(
+        self, mark: str, run: list[_Token], *, in_group: bool, may_name: bool
+    ) -> bool:
         """True if the mark ends what was read so far: a mailbox, or the name of a group."""
-        if mark == ":" and not in_group and _is_phrase(run):
+        if mark == ":" and may_name and _has_word(run):
             self.groups.append(_decoded(_joined(run)))
             self.defects.add("group")
             return True
@@ -478,11 +484,8 @@ def _has_at(run: list[_Token]) -> bool:
     return any(token.kind == "special" and token.text == "@" for token in run)
 
 
-def _is_phrase(run: list[_Token]) -> bool:
-    """True if the tokens could be a group's name."""
-    return any(t.kind in {"atom", "quoted"} for t in run) and not any(
-        t.kind == "special" for t in run
-    )
+def _has_word(run: list[_Token]) -> bool:
+    return any(token.kind in {"atom", "quoted"} for token in run)
 
 
 def _joins(before: _Token, after: _Token) -> bool:

@@ -22,6 +22,7 @@ from filterd.mail.text import decode_words
 
 MANY_PARAMETERS = 100  # of one field; real mail has < 10
 MAX_FIELD = 102_400  # bytes of a structured MIME field that are read: Postfix header_size_limit
+MANY_PIECES = 10_000  # of base64 in one body; 1 us each
 PART_FIELDS = 100  # fields kept of a part's header
 
 _TYPE = re.compile(
@@ -31,7 +32,7 @@ _TOKEN = re.compile(r"\s*+([^\s;()\"=/]++)")
 # A bare value goes on over white space (`name=my file.exe`), but not over another `name=`.
 _PARAMETER = re.compile(
     r"""[;\s]*+([^\s;="()]++)\s*+=\s*+"""
-    r"""(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;\s]*+(?:\s++(?![^\s;="()]++\s*+=)[^;\s]++)*+))|;|[^;]++""",
+    r"""(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;\s]*+(?:\s++(?![^\s;="()]++\s*+=)[^;\s]++)*+))|[;\s]++|[^;]++""",
     re.DOTALL,
 )
 _SECTION = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*)?\Z")
@@ -345,7 +346,8 @@ def decode_base64(body: bytes) -> bytes:
 
 def decode_base64_pieces(body: bytes) -> bytes:
     """Pieces of base64, each padded on its own, one after the other."""
-    return b"".join(_quads(piece) for piece in body.split(b"=") if piece)
+    pieces = [piece for piece in body.split(b"=", MANY_PIECES) if piece]
+    return b"".join(_quads(piece) for piece in pieces[:MANY_PIECES])
 
 
 def _quads(body: bytes) -> bytes:

@@ -22,14 +22,14 @@ BITS = st.sampled_from(
         b"=C3",
         b"=BC",
         b"w7w=",
-        b"\\xff\\xfe",
+        b"\xff\xfe",
         b"+2AA-",
         b"\\x1b$B",
         b"*en",
-        b"\\0",
+        b"\0",
         b"iso-2022-jp",
         b"gb2312",
-        b"\\xe9",
+        b"\xe9",
     ]
 )
 RAW = st.one_of(st.binary(max_size=400), st.lists(BITS, max_size=60).map(b"".join))

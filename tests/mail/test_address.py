@@ -228,6 +228,8 @@ HOSTILE = {
     "commas": "," * 100_000,
     "words": "a " * 50_000,
     "colons": "g:" * 50_000,
+    "colons alone": ":" * 100_000,
+    "comments, then colons": "()" * 8_000 + ":" * 16_000,
     "angle addresses": "<a@b.example>" * 8_000,
     "backslashes": "\\" * 100_000,
 }

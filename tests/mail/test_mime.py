@@ -243,6 +243,8 @@ BOMBS = {
     "200 messages deep": b"Content-Type: message/rfc822\r\n\r\n" * 200,
     "delimiter-like lines": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--c\r\n" * 1_000_000,
     "10,000 parameters": b"Content-Type: a/b" + b"; x=y" * 10_000 + b"\r\n\r\n",
+    "100 KiB of semicolons": b"Content-Type: a/b" + b";" * 100_000 + b"\r\n\r\n",
+    "250,000 pieces of base64": b"Content-Transfer-Encoding: base64\r\n\r\n" + b"QQ==" * 250_000,
     "100 KiB of quotes": b"Content-Type: a/b; x=" + b'"' * 100_000 + b"\r\n\r\n",
     "100 KiB of sections": b"Content-Type: a/b" + b"; x*0*=a''b" * 10_000 + b"\r\n\r\n",
     "100 KiB of parentheses": b"Content-Type: a/b" + b"(" * 100_000 + b"\r\n\r\n",
