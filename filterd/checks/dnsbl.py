@@ -8,8 +8,8 @@ Not here: what an answer means and what never counts (dns.dnslist), dead lists (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -118,17 +118,25 @@ class Settings(CheckSettings):
         """The lists that are asked."""
         return tuple(each for each in self.lists.values() if each.is_asked)
 
+    @cached_property
+    def lookups(self) -> Callable[[Address], tuple[tuple[DnsList, Question], ...]]:
+        """The lists to ask about a client, with the question; made once for all stages."""
+
+        @lru_cache(maxsize=1024)
+        def of(client: Address) -> tuple[tuple[DnsList, Question], ...]:
+            return tuple(
+                (each, each.client_question(client))
+                for each in self.asked
+                if each.ipv6 or client.version == 4
+            )
+
+        return of
+
 
 def _lists(tx: Transaction, settings: Settings) -> Iterable[tuple[DnsList, Question]]:
     """The lists to ask about this client, with the question."""
     client = _client(tx)
-    if client is None:
-        return ()
-    return [
-        (each, each.client_question(client))
-        for each in settings.asked
-        if each.ipv6 or client.version == 4
-    ]
+    return settings.lookups(client) if client is not None else ()
 
 
 def _client(tx: Transaction) -> Address | None:
@@ -147,14 +155,13 @@ def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
     """A hit for each meaning of each list's answer; whatever is not a clear listing is nothing."""
     subject = str(tx.session.client)
+    zones = services.zones
     for dns_list, asked in _lists(tx, settings):
-        if services.zones is not None and not services.zones.is_usable(dns_list.zone):
+        if zones is not None and not zones.is_usable(dns_list.zone):
             continue
         found = judge(dns_list, services.ask(asked))
-        if services.zones is not None:
-            services.zones.observe(dns_list.zone, found.listing, subject)
-            if not services.zones.is_usable(dns_list.zone):
-                continue
+        if zones is not None and not zones.observe(dns_list.zone, found.listing, subject):
+            continue
         for meaning, address in found.meanings:
             yield Hit(meaning.symbol, f"{dns_list.zone} {address}", meaning.weight)
 

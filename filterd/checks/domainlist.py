@@ -336,10 +336,8 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
         if zones is not None and not zones.is_usable(dns_list.zone):
             continue
         found = judge(dns_list, services.ask(asked))
-        if zones is not None:
-            zones.observe(dns_list.zone, found.listing, name)
-            if not zones.is_usable(dns_list.zone):
-                continue
+        if zones is not None and not zones.observe(dns_list.zone, found.listing, name):
+            continue
         if found.meanings:
             subject = f"{name} ({', '.join(roles)})" if roles else name
             weight = max([WEIGHTS.get(role, 1.0) for role in roles], default=1.0)

@@ -145,9 +145,12 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     store = services.greylist
     if store is None or _is_exempt(tx, settings):
         return
+    is_early = tx.stage is Stage.RCPT
+    if is_early and (settings.at == "eom" or not _looks_suspicious(tx, settings)):
+        return
     domain = _proven_domain(tx)
-    if tx.stage is Stage.RCPT:
-        if settings.at == "eom" or domain or not _looks_suspicious(tx, settings):
+    if is_early:
+        if domain:
             return
         recipients = _asked(tx, (tx.recipient,), settings)
         if recipients and any(tx.hit(symbol) for symbol in SETTLED):

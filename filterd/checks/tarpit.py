@@ -113,7 +113,7 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     at_connect, at_end = tx.stage is Stage.CONNECT, tx.stage is Stage.EOM
     if at_connect and _is_login_service(session, settings):
         return
-    points = services.score(tx.evidence)
+    points = services.score(tx.evidence) if tx.hits else 0.0
     above = points - (settings.end_start if at_end else settings.start)
     if above <= 0 and not at_connect:
         return

@@ -134,6 +134,6 @@ class ZoneHealth(Protocol):
         """False while a zone is paused: its answers are not believed, so it is not asked."""
         ...
 
-    def observe(self, zone: str, listing: Listing, subject: str) -> None:
-        """Take note of one answer; `subject` is the client or domain it was about."""
+    def observe(self, zone: str, listing: Listing, subject: str) -> bool:
+        """Take note of one answer; whether the zone is believed. `subject`: whom it was about."""
         ...

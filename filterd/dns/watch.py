@@ -107,18 +107,20 @@ class ZoneWatch:
 
     def is_usable(self, zone: str) -> bool:
         known = self._zones.get(zone)
-        return known is None or known.paused_until <= self._monotonic()
+        if known is None or not known.paused_until:
+            return True
+        return known.paused_until <= self._monotonic()
 
-    def observe(self, zone: str, listing: Listing, subject: str) -> None:
+    def observe(self, zone: str, listing: Listing, subject: str) -> bool:
         known = self._zones.get(zone)
         if known is None or listing is Listing.UNKNOWN:
-            return
+            return known is None or self.is_usable(zone)
         with self._lock:
-            match listing:
-                case Listing.REFUSED | Listing.FOREIGN:
-                    self._refused(known, listing)
-                case Listing.LISTED | Listing.CLEAN:
-                    self._count(known, listing is Listing.LISTED, subject)
+            if listing is Listing.REFUSED or listing is Listing.FOREIGN:
+                self._refused(known, listing)
+            else:
+                self._count(known, listing is Listing.LISTED, subject)
+            return not known.paused_until or known.paused_until <= self._monotonic()
 
     def states(self) -> tuple[ZoneState, ...]:
         """What is known of each zone."""
@@ -261,8 +263,9 @@ class ZoneWatch:
         known.listed += is_listed
         value = 1.0 if is_listed else 0.0
         # A mean at first, then a decaying one: early subjects must not weigh for ever.
-        known.usual += (value - known.usual) * max(SLOW, 1 / known.count)
-        known.recent += (value - known.recent) * max(FAST, 1 / known.count)
+        share = 1 / known.count
+        known.usual += (value - known.usual) * (max(SLOW, share))
+        known.recent += (value - known.recent) * (max(FAST, share))
         if known.rise > JUMP and not self._has_company(known):
             self._pause(
                 known,

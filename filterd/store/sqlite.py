@@ -27,6 +27,7 @@ from filterd.core.stores import (
 )
 from filterd.store.breaker import Breaker
 from filterd.store.database import ERRORS, Database
+from filterd.store.glimpse import Glimpses
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, KEEP, as_days, delay_name, score_name
 from filterd.store.triplet import Client, Delivery, Step, step
@@ -103,6 +104,7 @@ class SqliteState:
             failures=failures,
             probe_every=probe_every,
         )
+        self._glimpses = Glimpses()
         self._writes = 0
         self._swept = dict.fromkeys(SWEPT, "")  # how far the sweep has come, by key
 
@@ -158,14 +160,18 @@ class SqliteState:
                 )
             return levels
 
-        return self._write(work, now)
+        levels = self._write(work, now)
+        self._glimpses.note(buckets, levels, now)
+        return levels
 
     def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
         sealed = [self._seal(bucket.key) for bucket in buckets]
-        return self._read(lambda db: _levels(db, sealed, buckets, now))
+        levels = self._read(lambda db: _levels(db, sealed, buckets, now))
+        self._glimpses.note(buckets, levels, now)
+        return levels
 
     def glimpse(self, bucket: Bucket, now: float) -> float:
-        return self.levels((bucket,), now)[0]  # 10 us: the file is at hand
+        return self._glimpses.look(bucket, now)
 
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         sealed = [self._seal(bucket.key) for bucket in buckets]

@@ -173,10 +173,11 @@ class Health:
     def is_usable(self, zone: str) -> bool:
         return zone not in self.paused
 
-    def observe(self, zone: str, listing: Listing, subject: str) -> None:
+    def observe(self, zone: str, listing: Listing, subject: str) -> bool:
         self.told.append((zone, listing, subject))
         if listing is Listing.LISTED and zone == "bl.spamcop.net":
             self.paused.add(zone)  # as a jump of the hit rate would
+        return zone not in self.paused
 
 
 def listed_everywhere(_question: Question) -> Answer:

@@ -232,10 +232,11 @@ class Paused:
     def is_usable(self, zone: str) -> bool:
         return zone != "dbl.spamhaus.org"
 
-    def observe(self, zone: str, listing: Listing, subject: str) -> None:
+    def observe(self, zone: str, listing: Listing, subject: str) -> bool:
         assert zone != "dbl.spamhaus.org"
         assert listing in Listing
         assert " " not in subject
+        return True
 
 
 def test_paused_zone_says_nothing() -> None:

@@ -43,7 +43,7 @@ def held(
         rates=store,
         points=lambda _: {"X": points, "": points},
     )
-    tx = a_transaction(stage=stage, evidence=seen, **facts)
+    tx = a_transaction(stage=stage, evidence=(Hit("X"), *seen), **facts)
     found = list(CHECK.run(tx, settings or STERN, services))
     assert [e.symbol for e in found if isinstance(e, Hit)] == (
         ["TARPIT"] if found and not tx.hit("TARPIT") else []
