@@ -109,8 +109,21 @@ _DOTS = re.compile(r"\.{2,}")
 
 
 def parse_fields(fields: Iterable[Field]) -> AddressList:
-    """Read every field of one name as one list; "several-fields" where there is more than one."""
-    lists = [_of_field(field.unfolded) for field in fields]
+    """Read every field of one name as one list; "several-fields" where there is more than one.
+
+    Of all but the first MAX_ODD characters are read together.
+    """
+    lists: list[AddressList] = []
+    room = MAX_ODD
+    for field in fields:
+        value = field.unfolded
+        if lists:
+            value = value[:room]
+            room -= len(value)
+        lists.append(_of_field(value))
+        if room <= 0:
+            lists.append(AddressList(defects=frozenset({"too-long"})))
+            break
     if len(lists) == 1:
         return lists[0]
     defects = frozenset[str]().union(*(one.defects for one in lists))
@@ -231,9 +244,7 @@ class _Reader:
         if in_group:
             self.defects.add("unterminated-group")
 
-    def _parts(
-        self, mark: str, run: list[_Token], *, in_group: bool, may_name: bool
-    ) -> bool:
+    def _parts(self, mark: str, run: list[_Token], *, in_group: bool, may_name: bool) -> bool:
         """True if the mark ends what was read so far: a mailbox, or the name of a group."""
         if mark == ":" and may_name and _has_word(run):
             self.groups.append(_decoded(_joined(run)))
