@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 
-# Importing these fails, which dkimpy and pyspf allow for.
-_ABSENT = ("authres", "aiodns", "dkim.dnsplug")
+_ABSENT = ("aiodns", "dkim.dnsplug")  # importing them fails, which dkimpy allows for
 _EMPTY = ("dns", "dns.resolver", "dns.exception")  # pyspf wants one that is there
 
 
