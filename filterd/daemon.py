@@ -6,8 +6,6 @@ Not here: processes (serve), what a worker does (staff), what a scan needs (asse
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import logging
 import os
 import pwd
@@ -28,6 +26,7 @@ from filterd.observe.log import open_log
 from filterd.ruleset import RuleSet
 from filterd.ruleset.ruleset import differences, fingerprint_of, rule_files
 from filterd.ruleset.settings import RuleSettings
+from filterd.serve import memory
 from filterd.serve.master import Generation, Master
 from filterd.serve.sockets import Listen
 from filterd.serve.worker import Job
@@ -36,11 +35,6 @@ from filterd.staff import HttpWorker, MilterWorker
 log = logging.getLogger("filterd")
 
 MILTER_NAME = "filterd"
-MALLOC = {  # mallopt(3)
-    -8: 1,  # M_ARENA_MAX
-    -3: 256 << 10,  # M_MMAP_THRESHOLD: fixed, else it grows with the largest message seen
-    -1: 1 << 20,  # M_TRIM_THRESHOLD
-}
 DESCRIPTORS = (
     65_536  # asked for where the hard limit allows; a shell gives 1,024: 500 sessions a worker
 )
@@ -49,7 +43,7 @@ PATIENCE = 30.0  # seconds the workers wait for their sessions at a stop
 
 def serve(load: Callable[[], Loaded]) -> int:
     """Run until told to stop. ConfigError at the start passes through, at a reload it is logged."""
-    _bound_memory()
+    memory.bound()
     _raise_descriptors()
     clock = SystemClock()
     first = load().settings
@@ -68,18 +62,6 @@ def serve(load: Callable[[], Loaded]) -> int:
     return master.run()
 
 
-def _bound_memory() -> None:
-    """One arena for all threads, and what is free goes back to the system.
-
-    Threads that take turns (the interpreter's lock) gain nothing from arenas of their own, which
-    kept 10 MB in each worker. Without glibc nothing changes.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in MALLOC.items():
-            mallopt(parameter, value)
-
-
 def _raise_descriptors() -> None:
     """A session is one descriptor in a worker; the soft limit is for programs that use select(2)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -93,6 +75,7 @@ def generation(loaded: Loaded) -> Generation:
     settings = loaded.settings
     assembly = Assembly.of(settings)
     assembly.warm()
+    memory.give_back()
     for problem in assembly.problems:
         log.warning("going on without: %s", problem)
     milter = settings.milter

@@ -28,6 +28,7 @@ from filterd.frontends.milter.service import DelayGate, MilterService
 from filterd.observe.log import MessageLog
 from filterd.observe.metrics import Meter, Sample
 from filterd.scan.scanner import Observer, Scanner
+from filterd.serve import memory
 from filterd.serve.rounds import Rounds
 from filterd.store import open_stores
 from filterd.store.dmarc import open_reports
@@ -49,6 +50,8 @@ class Desk:
     def __init__(self, assembly: Assembly) -> None:
         settings = assembly.settings
         clock = SystemClock()
+        self._tidying = Rounds(memory.give_back, memory.GIVE_BACK_EVERY, "filterd-memory")
+        self._tidying.start()
         self.resolver = open_resolver(settings.dns)
         self.stores = open_stores(settings.store, settings.state_dir, settings.history)
         self.zones = ZoneWatch(
@@ -109,6 +112,7 @@ class Desk:
 
     def close(self) -> None:
         """Flush and release."""
+        self._tidying.close()
         if self._labels is not None:
             self._labels.close()
         if self._follower is not None:

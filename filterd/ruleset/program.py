@@ -19,6 +19,7 @@ from filterd.core.transaction import Envelope, Session, Transaction, client_addr
 from filterd.core.verdict import Action, Reply
 from filterd.mail.message import Message
 from filterd.ruleset import composite, expr
+from filterd.ruleset.engine import Engine
 from filterd.ruleset.listing import Listing, Words, make_listing, read_list
 from filterd.ruleset.match import MAX_COUNT, Matcher, Pattern, compile_branches, compile_pattern
 from filterd.ruleset.place import FIXED, FORMS, Place, place
@@ -117,6 +118,12 @@ class Program:
         return frozenset(
             name for name in (*self.lookers, *self.composites) if name.startswith("_")
         )
+
+    def engines(self) -> Iterator[Engine]:
+        """The engines of all patterns; some of them several times."""
+        for looker in self.lookers.values():
+            for pattern in (*looker.patterns, *looker.unless):
+                yield pattern.linear
 
     def match(self, tx: Transaction) -> Iterator[Hit]:
         """Hits of pattern and list rules, parts included."""
@@ -312,9 +319,9 @@ class _Compiler:
         made: list[Pattern] = []
         for index, source in enumerate(sources):
             try:
-                if rule.count is None:
+                if rule.count is None and key == "match":
                     made += compile_branches(source)
-                else:  # counted are matches of the whole
+                else:  # counted are matches of the whole; `unless` is looked for in all of a text
                     made.append(compile_pattern(source))
             except PatternError as error:
                 self.problem(rule, error.message, key, index, column=error.column)

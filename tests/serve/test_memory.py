@@ -1,0 +1,34 @@
+"""What is freed goes back to the system."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SCATTERED = """
+import resource, sys
+from filterd.serve import memory
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+memory.bound()
+kept = [(bytes(20_000), bytearray(500)) for _ in range(1_000)]
+full = resident()
+small = [second for _, second in kept]
+del kept
+freed = resident()
+memory.give_back()
+print(full, freed, resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_free_pages_between_used_ones_are_given_back() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", SCATTERED], capture_output=True, text=True, check=True
+    )
+    full, freed, after = map(int, found.stdout.split())
+    assert full - freed < 10_000_000  # what is between stays
+    assert full - after > 15_000_000
