@@ -53,7 +53,12 @@ class Desk:
         self._tidying = Rounds(memory.give_back, memory.GIVE_BACK_EVERY, "filterd-memory")
         self._tidying.start()
         self.resolver = open_resolver(settings.dns)
-        self.stores = open_stores(settings.store, settings.state_dir, settings.history)
+        self.stores = open_stores(
+            settings.store,
+            settings.state_dir,
+            settings.history,
+            is_observing=settings.mode == "observe",
+        )
         self.zones = ZoneWatch(
             assembly.dns_lists(),
             self.resolver.probe,

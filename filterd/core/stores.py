@@ -79,6 +79,12 @@ class GreylistStore(Protocol):
         """
         ...
 
+    def look(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
+        """What `attempt` would say; nothing is recorded."""
+        ...
+
     def content(self, first_seen: float, score: float) -> None:
         """Note for the ledger what the content of a delivery that came back was worth."""
         ...

@@ -22,6 +22,7 @@ from filterd.core.stores import (
     TrapStore,
 )
 from filterd.store.keys import Seal
+from filterd.store.observing import Unrecorded
 from filterd.store.settings import HistorySettings, StoreSettings
 
 if TYPE_CHECKING:
@@ -47,13 +48,17 @@ class State(
 class Stores:
     """Everything that is shared, by the names that checks and commands use."""
 
-    def __init__(self, state: State, history: Recorder | None = None) -> None:
+    def __init__(
+        self, state: State, history: Recorder | None = None, *, is_observing: bool = False
+    ) -> None:
         self.state = state
         self._history = history
+        self._is_observing = is_observing
 
     @property
     def greylist(self) -> GreylistStore:
-        return self.state
+        """Of observe mode: one that records nothing."""
+        return Unrecorded(self.state) if self._is_observing else self.state
 
     @property
     def rates(self) -> RateStore:
@@ -98,35 +103,42 @@ class Stores:
 
 
 def open_stores(
-    settings: StoreSettings, state_dir: Path, history: HistorySettings | None = None
+    settings: StoreSettings,
+    state_dir: Path,
+    history: HistorySettings | None = None,
+    *,
+    is_observing: bool = False,
 ) -> Stores:
     """The stores of these settings; connects on first use, so it never fails and may precede a fork.
 
     Without `history` settings no verdicts are kept.
     """
+    state = _open_state(settings, state_dir)
     recorder = open_history(settings, state_dir, history) if history is not None else None
+    return Stores(state, recorder, is_observing=is_observing)
+
+
+def _open_state(settings: StoreSettings, state_dir: Path) -> State:
     seal = Seal(is_hashed=settings.hashed, secret=settings.secret.get_secret_value().encode())
     match settings.kind:
         case "memory":
             from filterd.store.memory import MemoryState
 
-            return Stores(MemoryState(seal), recorder)
+            return MemoryState(seal)
         case "sqlite":
             from filterd.store.sqlite import SqliteState
 
-            path = Path(settings.path) if settings.path else state_dir / "state.sqlite"
-            state = SqliteState(
-                path,
+            return SqliteState(
+                Path(settings.path) if settings.path else state_dir / "state.sqlite",
                 seal=seal,
                 timeout=settings.timeout,
                 failures=settings.failures,
                 probe_every=settings.probe_every,
             )
-            return Stores(state, recorder)
         case "redis":
             from filterd.store.redis import RedisState
 
-            return Stores(RedisState(settings, seal), recorder)
+            return RedisState(settings, seal)
         case _:
             assert_never(settings.kind)
 

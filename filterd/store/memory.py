@@ -74,6 +74,14 @@ class MemoryState:
                 self._ledger[day, delay_name(now - answer.first_seen)] += 1
             return answer
 
+    def look(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
+        sealed = self._seal.triplets(client, deliveries)
+        with self._lock:
+            known = [self._deliveries.get(key) for key in sealed]
+            return step(known, self._clients.get(self._seal(client)), now, terms).answer
+
     def content(self, first_seen: float, score: float) -> None:
         with self._lock:
             self._ledger[int(first_seen // DAY), score_name(score)] += 1

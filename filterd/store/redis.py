@@ -35,7 +35,7 @@ from filterd.store.ledger import DAY, KEEP, as_days, score_name
 from filterd.store.link import ERRORS, PASSING, Command, Link
 from filterd.store.script import ATTEMPT, CHARGE, PAUSE, REFUND
 from filterd.store.settings import StoreSettings
-from filterd.store.triplet import TOUCH
+from filterd.store.triplet import TOUCH, Client, Delivery, step
 
 T = TypeVar("T")
 
@@ -69,10 +69,8 @@ class RedisState:
     def attempt(
         self, client: str, deliveries: Sequence[str], now: float, terms: Terms
     ) -> Greylisted:
-        client = self._seal(client)
-        place = self._shard(client)
-        keys = [f"{place}ledger", f"{place}client:{client}"]
-        keys += [f"{place}triplet:{t}" for t in self._seal.triplets(client, deliveries)]
+        place, keys = self._delivery(client, deliveries)
+        keys.insert(0, f"{place}ledger")
         standing, first, attempts, passes = self._call(
             lambda: self._link.run(
                 ATTEMPT,
@@ -88,6 +86,24 @@ class RedisState:
             )
         )
         return Greylisted(STANDINGS[standing], float(first), int(attempts), int(passes))
+
+    def look(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
+        _, keys = self._delivery(client, deliveries)
+        replies = self._call(lambda: self._link.many([(k, ("GET", k)) for k in keys]))
+        numbers = _numbers(replies[0])
+        known = Client(int(numbers[0]), numbers[1], numbers[2]) if numbers else None
+        rows = [_numbers(reply) for reply in replies[1:]]
+        found = [Delivery(r[0], int(r[1]), r[2], r[3], r[4]) if r else None for r in rows]
+        return step(found, known, now, terms).answer
+
+    def _delivery(self, client: str, deliveries: Sequence[str]) -> tuple[str, list[str]]:
+        """The place of a client's keys; the keys of its passes and of the triplets."""
+        client = self._seal(client)
+        place = self._shard(client)
+        triplets = self._seal.triplets(client, deliveries)
+        return place, [f"{place}client:{client}", *(f"{place}triplet:{t}" for t in triplets)]
 
     def content(self, first_seen: float, score: float) -> None:
         key = f"{self._shard('')}ledger"

@@ -137,6 +137,13 @@ class SqliteState:
 
         return self._write(work, now)
 
+    def look(
+        self, client: str, deliveries: Sequence[str], now: float, terms: Terms
+    ) -> Greylisted:
+        sealed = self._seal.triplets(client, deliveries)
+        client = self._seal(client)
+        return self._read(lambda db: _step(db, client, sealed, now, terms)).answer
+
     def content(self, first_seen: float, score: float) -> None:
         row = (int(first_seen // DAY), score_name(score))
         self._write(lambda db: db.execute(COUNT, row), first_seen)

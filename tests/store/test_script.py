@@ -53,6 +53,8 @@ def test_lua_and_python_follow_the_same_rules(
     now = T0
     for seconds, client, deliveries in story:
         now += seconds
+        looked = state.look(client, deliveries, now, chosen)
+        assert looked == reference.look(client, deliveries, now, chosen)
         assert state.attempt(client, deliveries, now, chosen) == reference.attempt(
             client, deliveries, now, chosen
         )
