@@ -348,7 +348,7 @@ class Conversation:
         results = tuple(e for e in tx.evidence if isinstance(e, AuthResult))
         delayed = sum(e.seconds for e in tx.evidence if isinstance(e, Delay))
         reply = decision.reply
-        if reply is not None and reply.code >= 400:
+        if reply is not None:
             text = fields.clean(reply.text)[:REPLY_CHARS]
             reply = Reply(reply.code, reply.enhanced, f"{text} (why {tx.why_id})")
         return Verdict(

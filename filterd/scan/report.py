@@ -30,7 +30,7 @@ def plain_verdict(verdict: Verdict) -> dict[str, Any]:
     """The verdict as JSON values: what was decided, why, and what would be done to the message."""
     return {
         "action": verdict.action.value,
-        "reply": _reply(verdict.reply),
+        "reply": _reply(verdict.reply or _accepted(verdict.why_id)),
         "score": verdict.score,
         "thresholds": dict(verdict.thresholds),
         "decisive": verdict.decisive,
@@ -89,6 +89,11 @@ def plain_record(record: VerdictRecord) -> dict[str, Any]:
         "milliseconds": round(record.milliseconds, 2),
         "spans": _spans(record.spans),
     }
+
+
+def _accepted(why_id: str) -> Reply:
+    """What stands for the reply that an MTA words itself."""
+    return Reply(250, "2.0.0", f"Accepted (why {why_id})")
 
 
 def _reply(reply: Reply | None) -> dict[str, Any] | None:

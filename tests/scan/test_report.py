@@ -56,5 +56,6 @@ def test_every_promised_key_is_there_and_it_is_json() -> None:
     assert len(plain["edits"]) == 3
 
 
-def test_a_message_that_goes_on_has_no_reply() -> None:
-    assert plain_verdict(Verdict(Action.ACCEPT, 0.0, "W"))["reply"] is None
+def test_a_message_that_goes_on_has_a_reply_too() -> None:
+    reply = plain_verdict(Verdict(Action.ACCEPT, 0.0, "W"))["reply"]
+    assert reply == {"code": 250, "enhanced": "2.0.0", "text": "Accepted (why W)"}
