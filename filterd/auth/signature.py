@@ -148,11 +148,10 @@ class Canonical:
         """What is signed: the fields named, bottom up, then the signature's own, its b= empty."""
         taken: Counter[str] = Counter()
         pieces: list[bytes] = []
-        own_name = own.key
+        # 3.7: a signature does not sign itself, it was not there yet.
+        others = tuple(field for field in self._header.all(own.key) if field is not own)
         for name in names:
-            found = self._header.all(name)
-            if name == own_name:  # 3.7: a signature does not sign itself, it was not there yet
-                found = tuple(field for field in found if field is not own)
+            found = others if name == own.key else self._header.all(name)
             taken[name] += 1
             if taken[name] <= len(found):  # a field named too often counts as empty (5.4.2)
                 pieces.append(self.field(found[-taken[name]], relaxed=relaxed))

@@ -151,8 +151,10 @@ def _report(
     now: float,
 ) -> Iterator[Failure]:
     """Count the message for the owner's aggregate report, where one is asked for (rua=)."""
-    record = evaluation.record
+    record, client = evaluation.record, tx.session.client
     if record is None or not record.rua or evaluation.result not in ("pass", "fail"):
+        return
+    if client is None:  # source_ip is required (RFC 9990 3.1.1.9)
         return
     done, reasons = disposition_of(
         evaluation, disposition.handling, disposition.excuse, disposition.detail
@@ -161,7 +163,7 @@ def _report(
         evaluation,
         record,
         (*tx.auth("spf"), *tx.auth("dkim")),
-        source=str(tx.session.client or ""),
+        source=str(client),
         envelope_from=tx.envelope.domain,
         disposition=done,
         reasons=reasons,

@@ -13,6 +13,7 @@ from filterd.core.evidence import AuthResult, Evidence, Failure, Hit, Property, 
 from filterd.core.lookup import Question
 from filterd.core.verdict import Action
 from filterd.store.dmarc import MemoryReports, open_reports
+from filterd.store.settings import StoreSettings
 from tests.support.answers import Records, asking
 from tests.support.builders import a_transaction, evidence
 
@@ -234,10 +235,19 @@ def test_results_are_counted_for_reports(
     assert [(seen.disposition, seen.reasons) for seen, _ in reports.results(1)] == expected
 
 
+def test_mail_without_a_client_has_no_source_to_report() -> None:
+    reports = MemoryReports()
+    tx = a_transaction(message=FROM + BODY, client="unknown")
+    evidence(dmarc.CHECK, tx, ask=asking(RUA), clock=FixedClock(86_400.0), reports=reports)
+    assert list(reports.results(1)) == []
+
+
 def test_report_that_cannot_be_counted_changes_no_verdict(tmp_path: Path) -> None:
     (tmp_path / "dmarc.sqlite").write_bytes(b"no database" * 1000)
     tx = a_transaction(message=FROM + BODY)
-    found = evidence(dmarc.CHECK, tx, ask=asking(RUA), reports=open_reports(tmp_path))
+    found = evidence(
+        dmarc.CHECK, tx, ask=asking(RUA), reports=open_reports(StoreSettings(), tmp_path)
+    )
     assert symbols(found) == ["DMARC_FAIL_REJECT"]
     assert len(proposals(found)) == 1
     assert any(isinstance(item, Failure) and not item.defer for item in found)
