@@ -76,6 +76,7 @@ def generation(loaded: Loaded) -> Generation:
     assembly = Assembly.of(settings)
     assembly.warm()
     memory.give_back()
+    memory.leave_libraries()
     for problem in assembly.problems:
         log.warning("going on without: %s", problem)
     milter = settings.milter

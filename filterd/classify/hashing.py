@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -49,9 +50,13 @@ def token_slots(hashes: NDArray[np.uint64]) -> Slots:
     return slots
 
 
-# Scratch memory of all threads: 2 MB for each of them was a tenth of a worker.
-_TABLE = np.zeros(1 << SLOT_BITS, dtype=np.uint16)
 _TABLE_LOCK = threading.Lock()
+
+
+@cache
+def scratch() -> NDArray[np.uint16]:
+    """Memory of all threads: 2 MB for each of them was a tenth of a worker. Clear it before a fork."""
+    return np.empty(1 << SLOT_BITS, dtype=np.uint16)
 
 
 def distinct(slots: Slots) -> NDArray[np.intp]:
@@ -62,6 +67,7 @@ def distinct(slots: Slots) -> NDArray[np.intp]:
     """
     order = np.arange(len(slots), dtype=np.uint16)
     with _TABLE_LOCK:
-        _TABLE[slots] = order
-        kept: NDArray[np.intp] = np.flatnonzero(_TABLE.take(slots) == order)
+        table = scratch()
+        table[slots] = order
+        kept: NDArray[np.intp] = np.flatnonzero(table.take(slots) == order)
     return kept

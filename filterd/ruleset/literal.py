@@ -112,6 +112,12 @@ def _scarcity(word: bytes) -> float:
     return rarest + _LONGER * min(len(bare) - 3, 9) + 0.1 * (len(word) - len(bare))
 
 
+def forget_worths() -> None:
+    """Free what was worked out about words, 2 MB; once all patterns are read nobody asks again."""
+    _worth.cache_clear()
+    _scarcity.cache_clear()
+
+
 _Held = tuple[frozenset[bytes], int | None]  # words, bytes before them at most
 
 

@@ -21,6 +21,7 @@ from filterd.mail.message import Message
 from filterd.ruleset import composite, expr
 from filterd.ruleset.engine import Engine
 from filterd.ruleset.listing import Listing, Words, make_listing, read_list
+from filterd.ruleset.literal import forget_worths
 from filterd.ruleset.match import MAX_COUNT, Matcher, Pattern, compile_branches, compile_pattern
 from filterd.ruleset.place import FIXED, FORMS, Place, place
 from filterd.ruleset.source import Declarations, Example, Origin, Rule
@@ -413,6 +414,7 @@ def compile_program(
             compiler.stages[name] = looker.stage
     composites = compiler.composites({n: rule for n, rule in active.items() if rule.when})
     program = Program(compiler.lookers, composites)
+    forget_worths()
     if examples and not compiler.problems:
         compiler.problems += failing_examples(program)
     return program, compiler.problems

@@ -32,3 +32,28 @@ def test_free_pages_between_used_ones_are_given_back() -> None:
     full, freed, after = map(int, found.stdout.split())
     assert full - freed < 10_000_000  # what is between stays
     assert full - after > 15_000_000
+
+
+LIBRARIES = """
+import ctypes, sqlite3
+from filterd.serve import memory
+def shared():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[2])
+sqlite3.connect(":memory:").execute("select 1")
+before = shared()
+memory.leave_libraries()
+after = shared()
+assert sqlite3.connect(":memory:").execute("select 7").fetchone() == (7,)
+print(before, after, ctypes.CDLL(None).getpid() > 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="proc(5)")
+def test_libraries_are_left_and_still_work() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", LIBRARIES], capture_output=True, text=True, check=True
+    )
+    before, after, works = found.stdout.split()
+    assert int(after) < int(before) / 2
+    assert works == "True"
