@@ -24,7 +24,7 @@ from filterd.core.ownership import hand_over
 from filterd.observe import metrics
 from filterd.observe.log import open_log
 from filterd.ruleset import RuleSet
-from filterd.ruleset.ruleset import differences, fingerprint_of, rule_files
+from filterd.ruleset.ruleset import differences, fingerprint_of, watched_files
 from filterd.ruleset.settings import RuleSettings
 from filterd.serve import memory
 from filterd.serve.master import Generation, Master
@@ -137,7 +137,7 @@ class RuleWatch:
         if not self._settings.reload or now < self._next:
             return ""
         self._next = now + self._settings.reload
-        found = fingerprint_of(rule_files(self._settings), self._declared)
+        found = fingerprint_of(watched_files(self._settings), self._declared)
         if found == self._seen:
             return ""
         self._seen = found  # a set that is refused is not tried again until it changes again

@@ -26,4 +26,10 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     return services.rules.match(tx)
 
 
-CHECK = Check(name="rule", stage=Stage.EOM, settings=Settings, run=run)
+CHECK = Check(
+    name="rule",
+    stage=Stage.EOM,
+    settings=Settings,
+    run=run,
+    after=("spf", "dkim", "arc"),  # imported rules ask for their results
+)

@@ -14,12 +14,13 @@ from enum import Enum
 from fnmatch import fnmatchcase
 
 from filterd.core.errors import ConfigProblem
+from filterd.core.stage import Stage
 from filterd.ruleset.expr import Name
 from filterd.ruleset.program import Looker
 from filterd.ruleset.ruleset import RuleSet
 from filterd.ruleset.source import Origin
 
-SCANNER_SYMBOLS = ("CHECK_ERROR", "GROUP_CAP")  # hit by the scanner itself, by no check
+SCANNER_SYMBOLS = ("CHECK_ERROR", "GROUP_CAP", "RULE_LIMIT")  # hit by no check
 HEAVY = 5_000  # instructions of an RE2 program; a plain pattern has 20 to 200
 
 
@@ -70,7 +71,10 @@ def cost(rules: RuleSet, name: str) -> Cost:
 def stage(rules: RuleSet, name: str) -> str:
     """The SMTP stage at which everything the rule reads is known, lower case; "" for symbols."""
     rule = rules.program.lookers.get(name) or rules.program.composites.get(name)
-    return rule.stage.name.lower() if rule is not None else ""
+    if rule is not None:
+        return rule.stage.name.lower()
+    is_imported = rules.imported is not None and name in rules.imported.names
+    return Stage.EOM.name.lower() if is_imported else ""
 
 
 def lint(rules: RuleSet, code_symbols: Iterable[str], *, shipped: str = "") -> list[Finding]:
@@ -86,6 +90,7 @@ def lint(rules: RuleSet, code_symbols: Iterable[str], *, shipped: str = "") -> l
         *linter.rules_themselves(),
         *linter.groups(),
         *linter.parts(),
+        *linter.imported(),
     ]
     return sorted(set(found), key=_by_place)
 
@@ -109,7 +114,7 @@ class _Linter:
     def symbols(self) -> Iterator[Finding]:
         """Scores without a symbol, symbols without a score."""
         declared = self.rules.declared
-        known = self.code | declared.rules.keys()
+        known = self.code | declared.rules.keys() | self.rules.symbols
         for name in declared.scores:
             if name in known:
                 continue
@@ -203,3 +208,12 @@ class _Linter:
             if rule.spot is not None and not any(fnmatchcase(name, glob) for glob in globs):
                 message = f"{name}: no composite uses this part"
                 yield self.say(Level.WARNING, rule.spot, message)
+
+    def imported(self) -> Iterator[Finding]:
+        """What of SpamAssassin's files was not carried over."""
+        if self.rules.imported is None:
+            return
+        for report in self.rules.imported.reports:
+            level = Level.NOTE if report.is_note else Level.WARNING
+            where = f"{report.line}:1" if report.line else ""
+            yield Finding(level, report.file, where, f"{report.name}: {report.reason}")

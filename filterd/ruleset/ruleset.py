@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from filterd.core.errors import ConfigError, ConfigProblem
@@ -26,6 +27,9 @@ from filterd.ruleset.scores import Group, Score
 from filterd.ruleset.settings import RuleSettings
 from filterd.ruleset.source import Declarations, read_files
 
+if TYPE_CHECKING:
+    from filterd.ruleset.spamassassin.adopt import Imported
+
 Fingerprint = tuple[tuple[str, int, int, int], ...]  # path, inode, size, mtime in ns
 
 
@@ -33,11 +37,16 @@ class RuleSet:
     """Everything the rule files say, ready to run. Shared by all threads of a worker."""
 
     def __init__(
-        self, declared: Declarations, program: Program, fingerprint: Fingerprint = ()
+        self,
+        declared: Declarations,
+        program: Program,
+        fingerprint: Fingerprint = (),
+        imported: Imported | None = None,
     ) -> None:
         self.declared = declared
         self.program = program
         self.fingerprint = fingerprint
+        self.imported = imported
         self.scores: Mapping[str, Score] = MappingProxyType(dict(declared.scores))
         self.groups: Mapping[str, Group] = MappingProxyType(dict(declared.groups))
         self._group_of = {name: score.group for name, score in self.scores.items()}
@@ -47,6 +56,8 @@ class RuleSet:
     def symbols(self) -> frozenset[str]:
         """Every symbol that a hit of these rules can have."""
         names = {*self.program.lookers, *self.program.composites} - self.program.parts
+        if self.imported is not None:
+            names |= self.imported.names
         return frozenset(names)
 
     def match(self, tx: Transaction) -> Iterator[Hit]:
@@ -58,6 +69,8 @@ class RuleSet:
             else:
                 yield hit
         self._parts[tx.message] = frozenset(parts)
+        if self.imported is not None:
+            yield from self.imported.match(tx)
 
     def compose(self, tx: Transaction, points: Mapping[str, float]) -> Iterator[Evidence]:
         """Hits of composites over the evidence so far, and the actions that rules ask for.
@@ -75,11 +88,12 @@ class RuleSet:
         return (
             f"{len(program.lookers) - lists} pattern rules, {lists} list rules, "
             f"{len(program.composites)} composites, {len(self.scores)} scores"
+            f"{f', {self.imported.summary}' if self.imported is not None else ''}"
         )
 
     def has_changed(self, settings: RuleSettings) -> bool:
         """Whether the files differ from those this set was made of."""
-        return fingerprint_of(rule_files(settings), self.declared) != self.fingerprint
+        return fingerprint_of(watched_files(settings), self.declared) != self.fingerprint
 
 
 def rule_files(settings: RuleSettings) -> list[Path]:
@@ -90,6 +104,19 @@ def rule_files(settings: RuleSettings) -> list[Path]:
     for folder in folders:
         if folder.is_dir():
             found += sorted(path for path in folder.glob("*.toml") if path.is_file())
+    return found
+
+
+def watched_files(settings: RuleSettings) -> list[Path]:
+    """The rule files, and those of SpamAssassin, in the order in which they are read."""
+    return [*rule_files(settings), *cf_files(settings.spamassassin)]
+
+
+def cf_files(paths: Iterable[Path]) -> list[Path]:
+    """The .cf files of files and folders; those of a folder by name."""
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(path.glob("*.cf")) if path.is_dir() else [path]
     return found
 
 
@@ -127,15 +154,42 @@ def load(
     """
     settings = settings or RuleSettings()
     declared = Declarations()
-    files = rule_files(settings)
-    fingerprint = fingerprint_of(files, declared)
-    read_files(files, declared, max_rules=settings.max_rules)
+    fingerprint = fingerprint_of(watched_files(settings), declared)
+    read_files(rule_files(settings), declared, max_rules=settings.max_rules)
     fingerprint += fingerprint_of((), declared)
+    imported, missing = _import(settings, declared)
     program, problems = compile_program(declared, symbols or {})
-    problems = declared.problems + problems
+    problems = [*declared.problems, *missing, *problems]
     if problems:
         raise ConfigError(sorted(problems, key=_by_place))
-    return RuleSet(declared, program, fingerprint)
+    return RuleSet(declared, program, fingerprint, imported)
+
+
+def _import(
+    settings: RuleSettings, into: Declarations
+) -> tuple[Imported | None, list[ConfigProblem]]:
+    """SpamAssassin's files, and those that are not there."""
+    if not settings.spamassassin:
+        return None, []
+    from filterd.ruleset.spamassassin.adopt import adopt  # takes PCRE2 along
+
+    missing = [
+        ConfigProblem("rules", "spamassassin", f"there is no file or folder {path}")
+        for path in settings.spamassassin
+        if not path.exists()
+    ]
+    found = adopt(
+        cf_files(settings.spamassassin),
+        into,
+        scale=settings.spamassassin_scale,
+        steps=settings.backtrack_steps,
+        shipped=shipped("rules"),
+    )
+    if len(into.rules) + len(found.program.rules) > settings.max_rules:
+        missing.append(
+            ConfigProblem("rules", "max_rules", f"more than {settings.max_rules:,} rules")
+        )
+    return found, missing
 
 
 def _by_place(problem: ConfigProblem) -> tuple[str, int, int, str]:
@@ -197,4 +251,8 @@ def _described(rules: RuleSet) -> dict[str, tuple[float, ...]]:
         )
         rest = hash((score, said, rule.reply if rule else None, is_active))
         found[name] = (score.points, listed, rest)
+    if rules.imported is not None:
+        for name, text in rules.imported.described:
+            points = found.get(name, (0.0, 0, 0))
+            found[name] = (points[0], points[1], hash((points, text)))
     return found

@@ -27,6 +27,7 @@ from filterd.frontends.cli.context import (
 if TYPE_CHECKING:
     from filterd.ruleset import RuleSet
     from filterd.ruleset.settings import RuleSettings
+    from filterd.ruleset.spamassassin.source import Rule as Imported
 
 FOLDER = click.Path(exists=True, path_type=Path)
 
@@ -93,7 +94,7 @@ def lint(
             if verbose or finding.level is not Level.NOTE:
                 click.echo(str(finding))
         if verbose and loaded is not None:
-            for row in (row for row in _table(loaded) if row["kind"] != "symbol"):
+            for row in (row for row in _table(loaded) if row["cost"]):
                 click.echo(f"{row['name']:32} {row['kind']:9} {row['stage']:8} {row['cost']}")
         summary = loaded.summary if loaded is not None else "the rules do not load"
         click.echo(f"{summary}; {errors} errors, {warnings} warnings", err=True)
@@ -194,6 +195,9 @@ def show(context: Context, name: str, as_json: bool) -> int:
             "hit": [example.message or example.text for example in rule.hit],
             "miss": [example.message or example.text for example in rule.miss],
         }
+    elif loaded.imported is not None and name in loaded.imported.names:
+        each = loaded.imported.program.rules[name]
+        row |= {"where": [each.header or each.kind.value], "match": [each.text]}
     if as_json:
         print_json(row, indent=2)
         return EXIT_OK
@@ -215,12 +219,21 @@ def _table(loaded: RuleSet | None) -> list[dict[str, Any]]:
 
     rows = []
     declared = loaded.declared
+    origins = {n: [str(o) for o in found] for n, found in declared.origins.items()}
+    imported: Mapping[str, Imported] = {}
+    if loaded.imported is not None:
+        found = loaded.imported.program.rules
+        imported = {name: found[name] for name in loaded.imported.names}
+        for name, each in imported.items():
+            origins[name] = [f"{each.file}:{each.line}", *origins.get(name, ())]
     for name in sorted({*declared.rules, *declared.scores}):
         rule = declared.rules.get(name)
         score = declared.scores.get(name, Score())
         kind = "symbol"
         if rule is not None:
             kind = "composite" if rule.when else "pattern" if rule.match else "list"
+        elif name in imported:
+            kind = imported[name].kind.value
         rows.append(
             {
                 "name": name,
@@ -232,7 +245,7 @@ def _table(loaded: RuleSet | None) -> list[dict[str, Any]]:
                 "disabled": name in declared.disabled,
                 "stage": stage(loaded, name),
                 "cost": cost(loaded, name).value if rule is not None else "",
-                "origins": [str(origin) for origin in declared.origins.get(name, ())],
+                "origins": origins.get(name, []),
             }
         )
     return rows

@@ -1,0 +1,1 @@
+"""spamassassin - SpamAssassin's rule files as they are: read, translated, run."""
