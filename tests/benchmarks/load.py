@@ -231,7 +231,7 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """User and system seconds of a process and its children, dead ones included."""
     ticks = 0
     for member in _tree(pid):
@@ -273,11 +273,11 @@ def measure(
             with ProcessPoolExecutor(min(connections, 8), mp_context=context) as pool:
                 warm = max(20, messages // 10)
                 list(pool.map(_deliver, [service.address], [mail[:warm]]))
-                before, started = _cpu(service.pid), time.perf_counter()
+                before, started = cpu_of(service.pid), time.perf_counter()
                 shares = [mail[n::connections] for n in range(connections)]
                 done = list(pool.map(_deliver, [service.address] * connections, shares))
                 elapsed = time.perf_counter() - started
-                cpu = _cpu(service.pid) - before
+                cpu = cpu_of(service.pid) - before
             pss = _pss(service.pid)
     finally:
         stop.set()
