@@ -12,6 +12,7 @@ Not here: reading the field (mail.address), one domain's evaluation (auth.dmarc)
     several fields                            as several domains; never better than permerror
     none, empty, no domain in it              permerror "no author domain"
     an address literal, a name DNS cannot hold    permerror, unless another domain fails
+    a name in bytes that are no UTF-8         never better than permerror
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def author_domains(message: Message, limits: Limits = LIMITS) -> Authors:
         kind, flaw = "unclear", "several From fields"
     elif len(domains) < len(named):
         kind, flaw = "unclear", "address literal in From"
+    elif {"undecodable", "bad-domain"} <= read.defects:  # which letters, every reader guesses
+        kind, flaw = "unclear", "author domain is not UTF-8"
     return Authors(domains[: limits.author_domains], kind, flaw)
 
 

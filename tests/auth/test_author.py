@@ -29,8 +29,16 @@ from filterd.mail.message import Message
             "From: a@x.example, a@y.example, a@z.example\n",
             Authors(("x.example", "y.example"), "many", "more than 2 author domains"),
         ),
+        (
+            "From: J\udcf6rg <a@x.example>\n",
+            Authors(("x.example",)),
+        ),  # Latin-1 in the name only
+        (
+            "From: a@b\udcfccher.example\n",
+            Authors(("xn--bcher-kva.example",), "unclear", "author domain is not UTF-8"),
+        ),
     ],
 )
 def test_author_domains(fields: str, expected: Authors) -> None:
-    message = Message.from_bytes(fields.encode() + b"\nHi\n")
+    message = Message.from_bytes(fields.encode("utf-8", "surrogateescape") + b"\nHi\n")
     assert author_domains(message, Limits(author_domains=2)) == expected
