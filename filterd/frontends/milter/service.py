@@ -120,8 +120,8 @@ class MilterService:
                     if name != "abort":  # an MTA says so too when the client is gone
                         session.was_held = False
                     return method(session, *args)
-                except Exception:  # noqa: BLE001 - deferred and logged by broken()
-                    return session.broken(name)  # type: ignore[no-any-return]
+                except Exception as error:  # noqa: BLE001 - deferred and logged by broken()
+                    return session.broken(name, error)  # type: ignore[no-any-return]
 
             return callback
 

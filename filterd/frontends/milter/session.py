@@ -208,8 +208,11 @@ class MilterSession:
             line = reply.text.replace("%", "%%")  # smfi_setreply(3): MTAs take one of two away
             self._ctx.setreply(str(reply.code), reply.enhanced, line)
 
-    def broken(self, callback: str) -> int:
-        """The answer when a callback raised: defer the mail, keep the connection."""
+    def broken(self, callback: str, error: Exception) -> int:
+        """The answer when a callback raised `error`: defer the mail, keep the connection."""
+        if isinstance(error, milter.error):  # libmilter could not tell the MTA
+            log.warning("callback %s: %s; the MTA is gone, or defers", callback, error)
+            return milter.TEMPFAIL
         log.exception("callback %s failed; the message is deferred", callback)
         if callback in self._quiet:
             self._has_failed = True

@@ -3,18 +3,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import milter
 import pytest
 
 from filterd.core.evidence import Delay, Evidence, Hit, Proposal
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply
+from filterd.frontends.milter.session import MilterSession
 from filterd.limits import LIMITS
 from filterd.ruleset.scores import Score
 from filterd.scan.score import ScoreTable
 from filterd.scan.settings import FieldSettings
 from tests.support.miltermta import ChangeField, Connection, Kind, Submission, play
-from tests.support.scanning import a_check
+from tests.support.scanning import a_check, a_scanner
 from tests.support.service import running
 
 MAIL = b"From: a@example.org\r\nSubject: x\r\n\r\nbody\r\n"
@@ -119,6 +121,17 @@ def test_an_exception_in_a_callback_defers_and_keeps_the_connection(tmp_path: Pa
             second = play(mta, Submission(MAIL), same_session=True)
     assert first.answer.text.startswith("451 4.3.0")
     assert second.answer.text.startswith("451 4.3.0")
+
+
+def test_an_mta_that_goes_away_at_the_end_is_no_mistake_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = MilterSession(object(), a_scanner(), lambda _: True, frozenset())
+    assert session.broken("eom", milter.error("cannot add header")) == milter.TEMPFAIL
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "cannot add header" in record.getMessage()
+    assert record.exc_info is None
 
 
 def test_a_check_that_cannot_answer_early_does_not_make_the_mta_wait(tmp_path: Path) -> None:
