@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import re
 import tomllib
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filterd.checks import dnsbl, domainlist
 from filterd.config.decode import decode
@@ -285,6 +288,51 @@ def test_no_sentinel_counts_whatever_the_settings(
         assert points(table, Answer(Status.OK, addresses=(address,)), client, domain) == 0.0
         mixed = Answer(Status.OK, addresses=("127.0.0.2", address))
         assert points(table, mixed, client, domain) == 0.0
+
+
+octets = st.one_of(st.just("*"), st.integers(0, 255).map(str), st.just("2-254"))
+patterns = st.one_of(
+    st.tuples(st.just("127"), octets, octets, octets).map(".".join),
+    st.integers(1, 255).map("&{}".format),
+)
+tables = st.fixed_dictionaries(
+    {
+        "zone": st.sampled_from(
+            ["bl.example.org", "zen.spamhaus.org", "key.zen.dq.spamhaus.net", "list.dnswl.org"]
+        ),
+        "answers": st.dictionaries(
+            patterns,
+            st.fixed_dictionaries(
+                {"symbol": st.just("DNSBL_LISTED"), "weight": st.floats(0.1, 10)}
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+    },
+    optional={"refusals": st.lists(patterns, max_size=2), "ipv6": st.booleans()},
+)
+loopback = st.tuples(st.just("127"), *[st.integers(0, 255).map(str)] * 3).map(".".join)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*dnsbl.SHIPPED, "mine"]), tables, max_size=4),
+    st.sampled_from(SENTINELS),
+    st.lists(loopback, max_size=3),
+    st.randoms(use_true_random=False),
+)
+def test_no_configuration_lists_by_a_refusal(
+    lists: dict[str, Any], sentinel: str, beside: list[str], chance: random.Random
+) -> None:
+    try:
+        settings = decode(dnsbl.Settings, {"lists": lists})
+    except ConfigError:
+        return  # refused at start, with the reason
+    addresses = [sentinel, *beside]
+    chance.shuffle(addresses)
+    services = Services(
+        ask=lambda _question: Answer(Status.OK, addresses=tuple(addresses)), clock=FixedClock()
+    )
+    assert list(dnsbl.run(message(), settings, services)) == []
 
 
 def shipped_refusals() -> Iterator[tuple[DnsList, str]]:

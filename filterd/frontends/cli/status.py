@@ -40,6 +40,8 @@ def status(context: Context, as_json: bool) -> int:
     settings = context.settings
     now = SystemClock().now()
     found = gather(settings, context.app.checks(), now)
+    if found["running"]:
+        found["pauses"] = _pauses(context, now)
     if as_json:
         print_json(found, indent=2)
     else:
@@ -65,6 +67,22 @@ def gather(settings: FilterSettings, checks: Sequence[Check], now: float) -> dic
         "checks": table,
         **_counted(settings),
     }
+
+
+def _pauses(context: Context, now: float) -> dict[str, str]:
+    """Why each DNS list that is paused is, and how long still, as the workers have told the store."""
+    from filterd.core.errors import StoreUnavailable
+
+    stores = context.app.open_stores(context.settings)
+    try:
+        return {
+            pause.zone: f"{pause.reason}; {ago(pause.until - now)} more"
+            for pause in stores.pauses.pauses(now)
+        }
+    except StoreUnavailable:
+        return {}
+    finally:
+        stores.close()
 
 
 def _counted(settings: FilterSettings) -> dict[str, Any]:
@@ -144,10 +162,10 @@ def show(found: Mapping[str, Any], now: float) -> None:
             f"tarpit: {tarpit['held_now']} sessions held now; {tarpit['held']} answers held so far,"
             f" {tarpit['hung_up']} clients hung up while they waited"
         )
-    if found["lists_not_believed"]:
-        out.print(
-            f"[yellow]DNS lists not believed:[/] {escape(', '.join(found['lists_not_believed']))}"
-        )
+    reasons = found.get("pauses", {})
+    for zone in sorted({*found["lists_not_believed"], *reasons}):
+        why = reasons.get(zone, "paused by a worker")
+        out.print(f"[yellow]DNS list not believed:[/] {escape(f'{zone}: {why}')}")
     for key in sorted(set(found) - _SAID):
         out.print(f"{key}: {escape(_plain(found[key]))}")
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -165,7 +183,7 @@ def show(found: Mapping[str, Any], now: float) -> None:
 _SAID = {
     "running", "mode", "state_dir", "sockets", "checks", "pid", "started", "generation", "restarts",
     "reload_problem", "written", "workers", "verdicts", "lists_not_believed",
-    "tarpit",
+    "tarpit", "pauses",
 }  # fmt: skip
 
 

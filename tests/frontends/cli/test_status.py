@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 
 from filterd.checks.catalogue import ALL
 from filterd.config.load import load
+from filterd.core.stores import ZonePause
 from filterd.frontends.cli.main import run
 from filterd.frontends.cli.status import ago
+from filterd.store import Stores
+from filterd.store.memory import MemoryState
 
 OFF = ALL[0].name
 
@@ -19,12 +23,16 @@ OFF = ALL[0].name
 class StubApp:
     def __init__(self, state: Path) -> None:
         self.state = state
+        self.store = MemoryState()
 
     def load_settings(self, path: Path | None, overrides: dict[str, str]) -> Any:
         return load(path, {"state_dir": str(self.state), f"checks.{OFF}.enabled": "false"})
 
     def checks(self) -> Any:
         return ALL
+
+    def open_stores(self, settings: Any) -> Stores:
+        return Stores(self.store)
 
 
 def write_status(state: Path, **changes: Any) -> None:
@@ -39,9 +47,12 @@ def write_status(state: Path, **changes: Any) -> None:
     (state / "run" / "status.json").write_text(json.dumps(status))
 
 
-def status(state: Path, *options: str) -> int:
-    app: Any = StubApp(state)
-    return run(lambda: app, ["status", *options])
+def status(state: Path, *options: str, pauses: Sequence[ZonePause] = ()) -> int:
+    app = StubApp(state)
+    for pause in pauses:
+        app.store.pause(pause, 0.0)
+    made: Any = app
+    return run(lambda: made, ["status", *options])
 
 
 def test_a_running_service_is_shown_with_its_workers_and_checks(
@@ -60,6 +71,23 @@ def test_a_running_service_is_shown_with_its_workers_and_checks(
         x.startswith(f"{OFF} off ") and f"checks.{OFF}.enabled = false" in x for x in lines
     )
     assert sum(" on " in x for x in lines) >= len(ALL) - 1
+
+
+def test_a_list_that_is_not_believed_is_shown_with_the_reason_and_the_tarpit_with_its_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_status(tmp_path)
+    (tmp_path / "run" / "metrics").mkdir()
+    numbers = [[["filterd_zone_open", "bl.example"], 1], [["filterd_answers_held"], 40]]
+    numbers += [[["filterd_held"], 3], [["filterd_hung_up"], 7]]
+    (tmp_path / "run" / "metrics" / "worker-1-1.json").write_text(json.dumps([numbers, []]))
+    until = time.time() + 630  # noqa: TID251 - the command reads the real clock
+    assert status(tmp_path, pauses=[ZonePause("dead.example", until, "is empty")]) == 0
+    lines = [" ".join(x.split()) for x in capsys.readouterr().out.splitlines()]
+    assert "DNS list not believed: bl.example: paused by a worker" in lines
+    assert "DNS list not believed: dead.example: is empty; 10 min more" in lines
+    told = "tarpit: 3 sessions held now; 40 answers held so far, 7 clients hung up while they waited"
+    assert told in lines
 
 
 def test_what_runs_may_be_older_than_the_files(
