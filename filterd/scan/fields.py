@@ -28,7 +28,7 @@ from filterd.scan.settings import FieldSettings
 
 SPAM_FIELDS = ("X-Spam-Flag", "X-Spam-Status", "X-Spam-Score", "X-Spam-Level")
 OBSERVE_FIELD = "X-Filterd-Would"
-_LINE = 76  # RFC 5322 2.1.1: 78 and the CRLF
+_LINE = 77  # and a tab: RFC 5322 2.1.1 wants 78 and the CRLF
 _MAX_LEVEL = 50
 _MAX_TESTS = 150  # more hits than this are shown as one sum, so that the field stays small
 _MAX_FAILURE = 200  # characters of one reason; the whole line stays below RFC 5322's 998
@@ -41,14 +41,15 @@ def clean(text: str) -> str:
     return _UNSAFE.sub("?", text)
 
 
-def fold(value: str) -> str:
-    """Fold a one-line value at spaces, so that no line passes 78 where a space allows it."""
+def fold(name: str, value: str) -> str:
+    """Fold the one-line value of that field at spaces: no line passes 78 where a space allows it."""
     lines: list[str] = []
+    room = _LINE - len(name) - 1  # the first line begins with the name, the others with a tab
     line, *words = value.split(" ")
     for word in words:
-        if line.strip() and len(line) + 1 + len(word) > _LINE:
+        if line.strip() and len(line) + 1 + len(word) > room:
             lines.append(line)
-            line = word
+            line, room = word, _LINE
         else:
             line = f"{line} {word}"
     lines.append(line)
@@ -128,7 +129,7 @@ def edits(
     """Everything to change about a message that goes on (accept, tag, quarantine)."""
     if verdict.would is not None:
         body = f"action={verdict.would.value} {status_value(verdict)}"
-        return (InsertField(OBSERVE_FIELD, fold(body), 0),)
+        return (InsertField(OBSERVE_FIELD, fold(OBSERVE_FIELD, body), 0),)
     changes: list[Edit] = list(removals(header, authserv_id, settings))
     is_spam = _is_spam(verdict)
     added: list[InsertField] = []
@@ -139,11 +140,14 @@ def edits(
         level = "*" * min(_MAX_LEVEL, max(0, int(verdict.score)))
         if level:
             added.append(InsertField("X-Spam-Level", level, 0))
-        added.append(InsertField("X-Spam-Status", fold(status_value(verdict)), 0))
-    added.extend(InsertField(note.name, fold(clean(note.value)), 0) for note in notes)
+        status = fold("X-Spam-Status", status_value(verdict))
+        added.append(InsertField("X-Spam-Status", status, 0))
+    added.extend(
+        InsertField(note.name, fold(note.name, clean(note.value)), 0) for note in notes
+    )
     if settings.authentication_results and verdict.authentication_results:
         # inserted last at index 0, so that it stands above the others
-        value = fold(verdict.authentication_results)
+        value = fold("Authentication-Results", verdict.authentication_results)
         added.append(InsertField("Authentication-Results", value, 0))
     changes.extend(added)
     if is_spam and settings.subject_tag:

@@ -14,6 +14,8 @@ from filterd.core.evidence import Evidence, Hit
 from filterd.core.verdict import ScoredHit
 from filterd.limits import LIMITS
 
+_MOST = 1e9  # points of one hit
+
 
 class ScoreEntry(Protocol):
     """One line of the score table (ruleset.scores.Score)."""
@@ -61,7 +63,7 @@ class ScoreTable:
             entry = self.scores.get(hit.symbol)
             shadow = entry is not None and entry.shadow
             worth = entry.points if entry is not None and not shadow else 0.0
-            cents = round(worth * hit.weight * 100)
+            cents = _cents(worth * hit.weight)
             total += cents
             group = entry.group if entry is not None else ""
             if cents > 0 and group:
@@ -92,6 +94,11 @@ class ScoreTable:
         found = {hit.symbol: hit.points for hit in hits}
         found[""] = total
         return found
+
+
+def _cents(points: float) -> int:
+    """Whole hundredths; what is no number (a weight gone wrong) counts nothing, and breaks nothing."""
+    return round(points * 100) if -_MOST < points < _MOST else 0
 
 
 def _merge(first: Hit, second: Hit) -> Hit:

@@ -89,3 +89,11 @@ def test_many_small_hits_add_up_exactly(points: float) -> None:
     table = ScoreTable({f"S{n}": Entry(points) for n in range(100)})
     scored, total = table.apply([Hit(f"S{n}") for n in range(100)])
     assert total == round(scored[0].points * 100) * 100 / 100
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), float("-inf"), 1e300])
+def test_a_weight_that_is_no_number_counts_nothing(weight: float) -> None:
+    table = ScoreTable({"A": Entry(2.0), "B": Entry(1.0)})
+    scored, total = table.apply([Hit("A", weight=weight), Hit("B")])
+    assert total == 1.0
+    assert [hit.points for hit in scored] == [0.0, 1.0]
