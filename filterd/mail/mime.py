@@ -354,7 +354,7 @@ def _quads(body: bytes) -> bytes:
     try:
         return binascii.a2b_base64(body)
     except binascii.Error:
-        kept = body.translate(None, _NOT_BASE64).rstrip(b"=")
+        kept = body.translate(None, _NOT_BASE64).partition(b"=")[0]
         if len(kept) % 4 == 1:
             kept = kept[:-1]
         return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import time
 
 import pytest
@@ -166,6 +167,14 @@ def test_base64_as_readers_take_it(body: bytes, decoded: bytes) -> None:
 @given(st.binary(max_size=400))
 def test_base64_gives_back_what_was_encoded(data: bytes) -> None:
     assert decode_base64(base64.encodebytes(data)) == data
+
+
+def test_any_short_text_decodes_as_base64() -> None:
+    for length in range(1, 7):
+        for letters in itertools.product(b"Q= -", repeat=length):
+            body = bytes(letters)
+            assert len(decode_base64(body)) <= length
+            assert decode_base64(b"QUJDREVG" + body).startswith(b"ABCDEF")
 
 
 def test_uuencoded_text_is_decoded() -> None:
