@@ -6,7 +6,9 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,7 +53,7 @@ def test_the_program_leaves_the_message_whole_and_returns_at_once(spool: Path) -
         started = time.perf_counter()
         assert drop(spool, "spam", "ann@example.net", raw=MAIL * 100).returncode == 0
         times.append(time.perf_counter() - started)
-    assert min(times) < 0.1
+    assert min(times) < 1.0  # Dovecot gives a program ten seconds
     waiting = Spool(spool).waiting(10, now=4e9)
     assert {(one.said.kind, one.said.user) for one in waiting} == {
         (Kind.SPAM, "ann@example.net")
@@ -88,7 +90,7 @@ def test_both_settings_name_the_same_scripts(version: str) -> None:
 
 
 @pytest.fixture
-def dovecot(tmp_path: Path) -> Path:
+def dovecot() -> Iterator[Path]:
     """A mail user's home with our scripts, owned by whoever runs imap."""
     if not IMAP.exists() or not SIEVE.exists():
         pytest.skip("Dovecot with Sieve (dovecot-imapd, dovecot-sieve) is not installed")
@@ -97,7 +99,8 @@ def dovecot(tmp_path: Path) -> Path:
         not in subprocess.run(["dovecot", "--version"], capture_output=True, check=True).stdout
     ):
         pytest.skip("these settings are for Dovecot 2.3")
-    home = tmp_path / "home"
+    # not tmp_path: pytest closes its own folders to others, whenever another run begins
+    home = Path(tempfile.mkdtemp(prefix="filterd-dovecot-"))
     for name in ("mail/cur", "mail/new", "mail/tmp", "run", "lib", "spool/tmp", "spool/new"):
         (home / name).mkdir(parents=True)
     for name in ("filterd-drop", "learn-spam.sieve", "learn-ham.sieve"):
@@ -114,10 +117,8 @@ def dovecot(tmp_path: Path) -> Path:
         nobody = pwd.getpwnam("nobody")
         for path in (home, *home.rglob("*")):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        for parent in home.parents:
-            if parent.stat().st_uid == 0 and parent.is_relative_to("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-    return home
+    yield home
+    shutil.rmtree(home)
 
 
 def session(home: Path, *commands: str) -> str:
