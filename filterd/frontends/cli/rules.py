@@ -1,6 +1,6 @@
 """rules - `filterd rules lint|test|list|show`: are the rules right, what is in force, and from where.
 
-Owns:   these commands. What they say is made in ruleset (lint, program); here it is printed.
+Owns:   these commands, and the group with those of weigh (stats, replay, fit). What they say is made in ruleset (lint, program); here it is printed.
 Exit status: 0 in order, 1 the answer is no (lint found something, an example fails), 2 wrong usage.
 """
 
@@ -23,6 +23,7 @@ from filterd.frontends.cli.context import (
     pass_context,
     print_json,
 )
+from filterd.frontends.cli.weigh import fit, replay, stats
 
 if TYPE_CHECKING:
     from filterd.ruleset import RuleSet
@@ -35,6 +36,10 @@ FOLDER = click.Path(exists=True, path_type=Path)
 @click.group()
 def rules() -> None:
     """Look at the rules: are they right, what do they say, what would a change do."""
+
+
+for command in (stats, replay, fit):
+    rules.add_command(command)
 
 
 def _settings(context: Context, path: Path | None) -> RuleSettings:
