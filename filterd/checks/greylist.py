@@ -10,7 +10,8 @@ Rules of this file:
    its Subject can be read: login codes never wait.
 2. One delivery waits once: what passed at RCPT is not asked again, neither for further recipients nor
    at end-of-message.
-3. Never: authenticated or local clients, allow-listed ones, known correspondents, postmaster and abuse.
+3. Never: authenticated or local clients, allow-listed ones, known correspondents, postmaster and abuse;
+   nor what is refused for good, nor mail for a spamtrap.
 """
 
 from __future__ import annotations
@@ -77,8 +78,9 @@ class Settings(CheckSettings):
         " for anything.",
     )
     exempt: tuple[str, ...] = Field(
-        default=("ALLOW_*", "CORRESPONDENT_*", "DNSWL_*"),
-        description="Symbols of clients and senders that are never asked to wait.",
+        default=("ALLOW_*", "CORRESPONDENT_*", "DNSWL_*", "TRAP_RECIPIENT"),
+        description="Symbols of what is never asked to wait: good clients and senders, and mail for a"
+        " spamtrap, which one wants to see.",
     )
     new_networks: Flag = Field(
         default=False,
@@ -161,7 +163,7 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
             yield from _conclude(tx, services, settled)
             return
         recipients = _asked(tx, tx.envelope.recipients, settings)
-    if not recipients:
+    if not recipients or _is_refused(tx):
         return
     client = (
         keys.client_domain(domain)
@@ -224,6 +226,11 @@ def _is_exempt(tx: Transaction, settings: Settings) -> bool:
         or session.client is None
         or tx.has_hit(settings.exempt)
     )
+
+
+def _is_refused(tx: Transaction) -> bool:
+    """Whether another check refuses it for good: then nobody is to come back, and nobody is counted."""
+    return any(isinstance(e, Proposal) and e.action is Action.REJECT for e in tx.evidence)
 
 
 def _asked(tx: Transaction, recipients: tuple[str, ...], settings: Settings) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Asks:   the rate store: one call for each accepted recipient.
 Not here: the arithmetic and its exactness between workers and machines (store).
 
 Rules of this file:
-1. One recipient is one message. What a greylist turns away at RCPT is not charged, and what it turns
+1. One recipient is one message. What is turned away at RCPT is not charged, and what a greylist turns
    away at end-of-message is given back: a deferred try never burns the budget (runs after greylist).
 2. Above `slow_from` of a full bucket the answer is held, longer as it fills; above full the recipient
    is deferred, and that costs nothing either.
@@ -86,16 +86,14 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     store = services.rates
     if store is None or tx.has_hit(settings.exempt):
         return
-    is_greylisted = any(
-        isinstance(e, Proposal) and e.action is Action.GREYLIST for e in tx.evidence
-    )
+    proposed = {e.action for e in tx.evidence if isinstance(e, Proposal)}
     now = services.clock.now()
     if tx.stage is Stage.EOM:
-        if is_greylisted:
+        if Action.GREYLIST in proposed:
             for recipient in tx.envelope.recipients:
                 store.refund(_buckets(tx, settings, recipient), 1, now)
         return
-    if is_greylisted:
+    if not proposed.isdisjoint((Action.GREYLIST, Action.REJECT)):
         return
     buckets = _buckets(tx, settings, tx.recipient)
     if not buckets:

@@ -12,7 +12,7 @@ from filterd.core.clock import FixedClock
 from filterd.core.evidence import AuthResult, Evidence, Hit, Note, Property, Proposal
 from filterd.core.stage import Stage
 from filterd.core.stores import Standing
-from filterd.core.verdict import Action
+from filterd.core.verdict import Action, Reply
 from filterd.store.memory import MemoryState
 from tests.support.builders import a_transaction, no_dns
 
@@ -64,6 +64,17 @@ def test_a_suspicious_stranger_waits_and_passes() -> None:
     assert "in 60 seconds" in early.reply.text
     assert desk.rcpt(after=60) == [Hit("GREYLIST_PASSED", "after 90 s")]
     assert kinds(desk.rcpt(after=1000)) == ["GREYLIST_KNOWN"]
+
+
+def test_what_is_refused_for_good_is_not_asked_to_come_back_and_leaves_no_trace() -> None:
+    desk = Desk()
+    denied = Proposal(Action.REJECT, "DENY_SENDER", Reply(550, "5.7.1", "no"))
+    assert desk.rcpt(SUSPICIOUS, denied) == []
+    assert list(desk.store.export_rows()) == []
+
+
+def test_mail_for_a_spamtrap_is_let_in_to_be_seen() -> None:
+    assert Desk().rcpt(SUSPICIOUS, Hit("TRAP_RECIPIENT")) == []
 
 
 @pytest.mark.parametrize(

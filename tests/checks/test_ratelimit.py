@@ -107,6 +107,14 @@ def test_a_greylisted_recipient_is_not_charged() -> None:
     assert desk.free() == 10
 
 
+def test_a_refused_recipient_is_not_charged() -> None:
+    desk = Desk(recipient=TEN)
+    denied = Proposal(Action.REJECT, "DENY_SENDER", Reply(550, "5.7.1", "no"))
+    for _ in range(30):
+        assert desk.rcpt(denied) == []
+    assert desk.free() == 10
+
+
 def test_a_message_greylisted_at_its_end_gets_its_charge_back() -> None:
     desk = Desk(client=TEN)
     for _ in range(50):
