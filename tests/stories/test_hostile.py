@@ -99,9 +99,14 @@ def test_a_field_that_libmilter_would_reset_the_connection_for(
 
 def test_ten_thousand_fields(mta: PrivatePostfix, sink: SmtpSink) -> None:
     fields = b"".join(b"X-Field-%d: %d\r\n" % (number, number) for number in range(10_000))
-    delivery = scanned(mta, sink, HEAD + fields + b"\r\nhello\r\n")
+    forged = b"X-Spam-Flag: NO\r\nAuthentication-Results: mx.example.net; dmarc=pass\r\n"
+    delivery = scanned(mta, sink, fields + forged + HEAD + b"\r\nhello\r\n")
     assert delivery.fields("X-Field-9999") == ["9999"]
-    assert "too-many-fields" in delivery.fields("X-Spam-Status")[0]
+    (status,) = delivery.fields("X-Spam-Status")
+    assert "too-many-fields" in status
+    assert "FROM_MISSING" not in status
+    assert "NO" not in delivery.fields("X-Spam-Flag")
+    assert len(delivery.fields("Authentication-Results")) == 1
 
 
 def test_ten_thousand_parts(mta: PrivatePostfix, sink: SmtpSink) -> None:
