@@ -16,7 +16,7 @@ import numpy as np
 
 from filterd.classify.explain import Token, tokens
 from filterd.classify.features import Features
-from filterd.classify.linear import Shares, sigmoid
+from filterd.classify.linear import Shares, sigmoid, votes
 from filterd.classify.local import LocalModel
 from filterd.classify.model import Model
 from filterd.classify.settings import ClassifierSettings
@@ -74,7 +74,9 @@ class Scoring:
         if self.shipped is not None:
             calibration = self.shipped.manifest.calibration
             factor = self.weight_of_shipped
-            self.shipped.tables.add_shares(features, factor * calibration.slope, shares)
+            self.shipped.tables.add_shares(
+                features, factor * calibration.slope, shares, votes(self.shipped.tables.views)
+            )
             constant += factor * calibration.intercept
         live = self.live
         if live is not None and not self.is_local_empty:

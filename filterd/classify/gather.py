@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from filterd.classify.corpus import Labelled
 from filterd.classify.features import extract
 from filterd.classify.learner import identity
-from filterd.classify.spill import Example, TrainingSet
+from filterd.classify.spill import EVENNESS_OF_KINDS, Example, TrainingSet
 from filterd.core.labels import JournalStore, Kind
 from filterd.mail.message import Message
 
@@ -39,6 +39,8 @@ def from_paths(stream: Iterable[Labelled], examples: TrainingSet, *, by_kind: bo
 
     `by_kind`: the paths do not tell sources apart, so kinds of mail do (half of what sources gain).
     """
+    if by_kind:
+        examples.evenness = EVENNESS_OF_KINDS
     seen: set[int] = set()
     passed = 0
     for labelled in stream:

@@ -25,7 +25,7 @@ NONE = "none"
 
 
 class Home:
-    """state_dir/classifier: `current`, `live-ID.weights`, `models/ID/`, `journal.sqlite`, `spool/`."""
+    """state_dir/classifier: `current`, `live-ID.weights`, `models/ID/`, `journal.sqlite`, ...."""
 
     def __init__(self, state_dir: Path) -> None:
         self.folder = state_dir / "classifier"
@@ -35,6 +35,7 @@ class Home:
         self.spool = self.folder / "spool"
         self.history = self.folder / "history.jsonl"
         self.canary = self.folder / "canary.npz"
+        self.rehearsal = self.folder / "rehearsal.slots"
 
     def current(self) -> str | None:
         """The id of the published model in force, "none" for labels alone, None before any label."""

@@ -20,6 +20,8 @@ from filterd.classify.home import Home
 from filterd.classify.live import LiveModel
 from filterd.classify.local import Step
 from filterd.classify.model import Model
+from filterd.classify.rehearsal import Kept, Rehearsal
+from filterd.classify.rehearsal import learn as learn_and_rehearse
 from filterd.classify.settings import ClassifierSettings
 from filterd.core.labels import (
     Fed,
@@ -29,6 +31,7 @@ from filterd.core.labels import (
     LabelEvent,
     LabelFeed,
     Learned,
+    Rehearsed,
     standing,
 )
 from filterd.mail.message import Message
@@ -187,27 +190,32 @@ class Learner:
         """
         identity_in_force = self.home.prepare()
         live = LiveModel.open(self.home.live_path(identity_in_force), writable=True)
+        rehearsal = Rehearsal.open(self.home.rehearsal)
         turn = _Turn(
             live,
+            rehearsal,
             identity_in_force,
             Scoring(self._settings, self._shipped, live),
             known or {},
         )
         done = 0
-        with live.locked():
-            while True:
-                count = 0
+        try:
+            with live.locked(), rehearsal.locked():
+                while True:
+                    count = 0
 
-                def work(session: JournalSession) -> None:
-                    nonlocal count
-                    events = session.after(live.position, CATCH_UP)
-                    count = len(events)
-                    turn.follow(session, events)
+                    def work(session: JournalSession) -> None:
+                        nonlocal count
+                        events = session.after(live.position, CATCH_UP)
+                        count = len(events)
+                        turn.follow(session, events)
 
-                self.journal.write(work)
-                done += count
-                if count < CATCH_UP:
-                    return done
+                    self.journal.write(work)
+                    done += count
+                    if count < CATCH_UP:
+                        return done
+        finally:
+            rehearsal.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +223,7 @@ class _Turn:
     """One catching-up of one live file."""
 
     live: LiveModel
+    rehearsal: Rehearsal
     name: str
     scoring: Scoring
     known: dict[bytes, Message]
@@ -240,6 +249,9 @@ class _Turn:
         event = standing(session.of(digest), retractions)
         held = session.learned(self.name, digest)
         wanted = None if event is None else event.kind is Kind.SPAM
+        for is_spam in (False, True):
+            if is_spam is not wanted:
+                self.rehearsal.drop(digest, is_spam)
         if (held.is_spam if held else None) == wanted:
             return
         features = self._features(session, digest)
@@ -247,12 +259,38 @@ class _Turn:
             return
         if held is not None:
             self.live.forget(features, Step(held.steps, held.is_spam))
+            self._unrehearse(session, digest, features)
             session.set_learned(self.name, digest, None)
         if event is not None and wanted is not None:
-            steps = learn_until_it_holds(self.live, self.scoring, features, wanted)
+            steps, again = self._learn_until_it_holds(Kept(digest, wanted, features))
             session.set_learned(self.name, digest, Learned(wanted, steps))
+            session.note_rehearsed(self.name, again)
         if event is None:
             session.drop(digest)
+
+    def _unrehearse(self, session: JournalSession, digest: bytes, own: Features) -> None:
+        """Take back what learning a message made others rehearse, and what others made it rehearse."""
+        for one in session.take_rehearsed(self.name, digest):
+            features = own if one.digest == digest else self._features(session, one.digest)
+            if features is not None:
+                self.live.weights.tables.move(features, one.steps, sign=-1)
+
+    def _learn_until_it_holds(self, new: Kept) -> tuple[tuple[float, ...], list[Rehearsed]]:
+        """Learn a message until the whole score is on its side; the sum of its steps, and others'."""
+        is_settled = self._holds(new)
+        step, again = learn_and_rehearse(self.live, self.rehearsal, new, is_settled=is_settled)
+        total = step.steps
+        for _ in range(MOST_TURNS - 1):
+            if self._holds(new):
+                break
+            tables = self.live.weights.tables
+            more = tables.learn(new.features, new.is_spam, thickness=float("inf"))
+            total = _sum(total, more)
+        return total, again
+
+    def _holds(self, new: Kept) -> bool:
+        log_odds = self.scoring.log_odds(new.features)
+        return (log_odds if new.is_spam else -log_odds) >= ENOUGH
 
     def _features(self, session: JournalSession, digest: bytes) -> Features | None:
         message = self.known.get(digest)
@@ -264,18 +302,8 @@ class _Turn:
         return extract(message)
 
 
-def learn_until_it_holds(
-    live: LiveModel, scoring: Scoring, features: Features, is_spam: bool
-) -> tuple[float, ...]:
-    """Learn a message until the whole score is on its side; the sum of the steps taken."""
-    total = live.learn(features, is_spam).steps
-    for _ in range(MOST_TURNS - 1):
-        log_odds = scoring.log_odds(features)
-        if (log_odds if is_spam else -log_odds) >= ENOUGH:
-            break
-        more = live.weights.tables.learn(features, is_spam, thickness=float("inf"))
-        total = tuple(a + b for a, b in zip(total, more, strict=True))
-    return total
+def _sum(one: tuple[float, ...], other: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 _WRITTEN = frozenset({Outcome.LEARNED, Outcome.CHANGED, Outcome.FORGOTTEN})

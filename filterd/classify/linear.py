@@ -1,6 +1,6 @@
 """linear - one linear score for each view: sum of the weights of what is present over sqrt(how many).
 
-Owns:   Tables: scores, shares, and steps of online logistic regression.
+Owns:   Tables: scores, shares, and steps of online logistic regression; `votes`.
 The division makes one learning rate right for a message of 200 features and one of 3,000 (study, 1a).
 """
 
@@ -32,6 +32,17 @@ def sigmoid(log_odds: float) -> float:
     return 1 / (1 + math.exp(-log_odds))
 
 
+def votes(views: Sequence[str], known: float = 0.0) -> list[float]:
+    """How much each view's score counts, summing to 1; `known` is 0 for mail that is new, up to 1."""
+    new = [VIEWS[view].weight for view in views]
+    old = [VIEWS[view].weight_known for view in views]
+    share = known if any(old) else 0.0
+    return [
+        (1 - share) * a / sum(new) + (share * b / sum(old) if share else 0.0)
+        for a, b in zip(new, old, strict=True)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """One row of weights for each view."""
@@ -54,20 +65,20 @@ class Tables:
             found.append(scale * total / math.sqrt(stop - start))
         return found
 
-    def score(self, features: Features) -> float:
-        """The weighted mean over the views."""
-        votes = [VIEWS[view].weight for view in self.views]
-        scores = self.scores(features)
-        return sum([v * s for v, s in zip(votes, scores, strict=True)]) / sum(votes)
+    def score(self, features: Features, counted: Sequence[float]) -> float:
+        """The mean over the views, each as much as it counts (`votes`)."""
+        return sum([v * s for v, s in zip(counted, self.scores(features), strict=True)])
 
-    def add_shares(self, features: Features, factor: float, shares: Shares) -> None:
+    def add_shares(
+        self, features: Features, factor: float, shares: Shares, counted: Sequence[float]
+    ) -> None:
         """Add to `shares` what each feature adds to `factor * score`; all of them sum to it."""
         index = features.slots >> (SLOT_BITS - self.bits)
-        votes = sum([VIEWS[view].weight for view in self.views])
-        for row, scale, view in zip(self.weights, self.scales, self.views, strict=True):
+        rows = zip(self.weights, self.scales, self.views, counted, strict=True)
+        for row, scale, view, vote in rows:
             start, stop = features.run(view)
-            if start < stop:
-                share = factor * scale * VIEWS[view].weight / votes / math.sqrt(stop - start)
+            if start < stop and vote:
+                share = factor * scale * vote / math.sqrt(stop - start)
                 shares[start:stop] += row.take(index[start:stop]) * np.float32(share)
 
     def learn(

@@ -6,7 +6,7 @@ Rules of this file: readers take no lock (a number is written whole, a message s
         is at worst a hair off); writers hold the file's lock. What one label changed is returned, so
         that exactly that can be taken back.
 
-Layout: 4096 bytes of facts (_FACTS), float32 weights (6 views x 2^18), uint16 counts (2 x 2^20). The
+Layout: 4096 bytes of facts (_FACTS), float32 weights (6 views x 2^18), uint16 counts (2 x 2 x 2^20). The
 file is sparse: an untouched page costs neither disk nor memory.
 """
 
@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 from filterd.classify.bayes import Counts
 from filterd.classify.features import LOCAL_VIEWS, VERSION, Features
 from filterd.classify.hashing import SLOT_BITS
-from filterd.classify.linear import Tables
-from filterd.classify.local import BAYES_ONLINE, BITS, LocalWeights, Step
+from filterd.classify.linear import THICKNESS, Tables
+from filterd.classify.local import BAYES_ONLINE, BAYES_VIEWS, BITS, Bayes, LocalWeights, Step
 from filterd.classify.model import Model
 from filterd.core.errors import ConfigError, ConfigProblem
 
 MAGIC = b"filtlive"
+FORMAT = 2
 _FACTS_BYTES = 4096
 _FACTS = np.dtype(
     [
@@ -44,11 +45,11 @@ _FACTS = np.dtype(
         ("bayes_totals", "<f8", (2,)),
         ("slope", "<f8"),
         ("intercept", "<f8"),
-        ("bayes", "<f8"),
+        ("bayes", "<f8", (2,)),
     ]
 )
 _WEIGHTS_BYTES = len(LOCAL_VIEWS) * 4 << BITS
-_COUNTS_BYTES = 2 * 2 << SLOT_BITS
+_COUNTS_BYTES = len(BAYES_VIEWS) * 2 * 2 << SLOT_BITS
 SIZE = _FACTS_BYTES + _WEIGHTS_BYTES + _COUNTS_BYTES
 
 
@@ -67,9 +68,9 @@ class LiveModel:
             (1.0,) * len(LOCAL_VIEWS),
             BITS,
         )
-        table = counts.reshape(2, 1 << SLOT_BITS)
+        table = counts.reshape(len(BAYES_VIEWS), 2, 1 << SLOT_BITS)
         counted = Counts(table, facts["bayes_totals"])
-        self.weights = LocalWeights(tables, counted, float(facts["bayes"]))
+        self.weights = LocalWeights(tables, counted, Bayes(*map(float, facts["bayes"])))
 
     @classmethod
     def in_memory(cls) -> LiveModel:
@@ -90,7 +91,7 @@ class LiveModel:
             raise _problem(path, f"cannot be opened: {error.strerror}") from error
         plain = image.view(np.ndarray)
         facts = plain[: _FACTS.itemsize].view(_FACTS)[0]
-        if facts["magic"] != MAGIC or facts["format"] != 1:
+        if facts["magic"] != MAGIC or facts["format"] != FORMAT:
             raise _problem(path, "is no file of local weights")
         if facts["feature_version"] != VERSION:
             raise _problem(
@@ -134,7 +135,7 @@ class LiveModel:
         facts["ham"] = base.manifest.messages_ham
         facts["slope"] = base.manifest.calibration.slope
         facts["intercept"] = base.manifest.calibration.intercept
-        facts["bayes"] = base.manifest.bayes_weight
+        facts["bayes"] = base.manifest.bayes_weights
 
     # -- facts ------------------------------------------------------------------------------
 
@@ -178,10 +179,10 @@ class LiveModel:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
-    def learn(self, features: Features, is_spam: bool) -> Step:
+    def learn(self, features: Features, is_spam: bool, *, thickness: float = THICKNESS) -> Step:
         """Learn one label and count it; the caller holds the lock."""
         self._facts["spam" if is_spam else "ham"] += 1
-        return self.weights.learn(features, is_spam)
+        return self.weights.learn(features, is_spam, thickness=thickness)
 
     def forget(self, features: Features, step: Step) -> None:
         """Take back exactly what that label changed; the caller holds the lock."""
@@ -193,7 +194,7 @@ class LiveModel:
 def _stamp(image: NDArray[np.uint8]) -> None:
     facts = image[: _FACTS.itemsize].view(_FACTS)
     facts["magic"] = MAGIC
-    facts["format"] = 1
+    facts["format"] = FORMAT
     facts["feature_version"] = VERSION
     facts["slope"] = 1.0
     facts["intercept"] = 0.0

@@ -59,7 +59,7 @@ class Manifest(BaseModel):
     messages_ham: int = Field(default=0, ge=0)
     bayes_spam: float = Field(default=0, ge=0)  # totals that belong to `counts`
     bayes_ham: float = Field(default=0, ge=0)
-    bayes_weight: float = Field(default=0.0, ge=0, le=1)
+    bayes_weights: list[float] = Field(default=[0.0, 0.0], min_length=2, max_length=2)
     journal_position: int = Field(default=0, ge=0)  # labels up to here are in the weights
     calibration: Calibration = Calibration()
     trained_on: list[dict[str, Scalar]] = Field(default=[], max_length=1_000)

@@ -25,7 +25,7 @@ from filterd.classify.linear import Tables
 from filterd.classify.manifest import ArrayFile, Manifest
 from filterd.core.errors import ConfigError, ConfigProblem
 
-MAX_ARRAY_BYTES = 64 << 20  # 16 views of 2^20 in float32; the shipped model has 0.75 MB
+MAX_ARRAY_BYTES = 64 << 20  # 16 views of 2^20 in float32; the shipped model has 1 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def load(folder: Path) -> Model:
     weights = _array(folder, manifest.weights, shape, ("int8", "float32"))
     counts = None
     if manifest.counts is not None:
-        table = _array(folder, manifest.counts, (2, 1 << SLOT_BITS), ("uint16",))
+        table = _array(folder, manifest.counts, (2, 2, 1 << SLOT_BITS), ("uint16",))
         counts = Counts(table, np.array([manifest.bayes_spam, manifest.bayes_ham]))
     return Model(
         manifest, Tables(manifest.views, weights, manifest.scales, manifest.bits), counts

@@ -5,16 +5,20 @@ Owns:   `replay`. Starts from the shipped model and no local label; nothing is w
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.classify.classifier import Scoring
 from filterd.classify.features import extract
+from filterd.classify.learner import ENOUGH
 from filterd.classify.live import LiveModel
 from filterd.classify.metrics import Figures, figures
 from filterd.classify.model import Model
+from filterd.classify.rehearsal import Kept, Rehearsal, learn
 from filterd.classify.settings import ClassifierSettings
 from filterd.mail.message import Message
 
@@ -32,8 +36,10 @@ def replay(
 ) -> Replayed:
     """Score, then learn every message; an unreadable file is an OSError (a gap would flatter)."""
     live = LiveModel.in_memory()
+    rehearsal = Rehearsal.in_memory()
     started = time.perf_counter()
-    scored = tuple(_step(stream, live, Scoring(settings, shipped, live)))
+    with closing(rehearsal), rehearsal.locked():
+        scored = tuple(_step(stream, live, rehearsal, Scoring(settings, shipped, live)))
     seconds = time.perf_counter() - started
     return Replayed(
         figures(
@@ -46,10 +52,19 @@ def replay(
 
 
 def _step(
-    stream: Iterable[tuple[bool, Path]], live: LiveModel, scoring: Scoring
+    stream: Iterable[tuple[bool, Path]],
+    live: LiveModel,
+    rehearsal: Rehearsal,
+    scoring: Scoring,
 ) -> Iterator[tuple[str, bool, float]]:
-    for is_spam, path in stream:
+    for number, (is_spam, path) in enumerate(stream):
         features = extract(Message.from_bytes(path.read_bytes()))
         log_odds = scoring.log_odds(features)
-        live.learn(features, is_spam)
+        kept = Kept(_digest(number), is_spam, features)
+        is_settled = (log_odds if is_spam else -log_odds) >= ENOUGH
+        learn(live, rehearsal, kept, is_settled=is_settled)
         yield str(path), is_spam, log_odds
+
+
+def _digest(number: int) -> bytes:
+    return hashlib.sha256(b"%d" % number).digest()

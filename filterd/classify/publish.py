@@ -83,7 +83,7 @@ def manifest_of(
         weights=ArrayFile(file="weights.npy", sha256="0" * 64),
         messages_spam=fitted.spam,
         messages_ham=fitted.ham,
-        bayes_weight=fitted.weights.bayes,
+        bayes_weights=list(fitted.weights.bayes),
         journal_position=journal_position,
         calibration=Calibration(slope=fitted.slope, intercept=fitted.intercept),
         trained_on=list(trained_on),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from filterd.classify.classifier import Scoring
 from filterd.classify.features import LOCAL_VIEWS
 from filterd.classify.fit import Numbers, Progress, fit_counts, fit_tables
-from filterd.classify.local import BAYES_FITTED, BAYES_VIEW, BITS, Fitted, LocalWeights
+from filterd.classify.local import BAYES_FITTED, BITS, Fitted, LocalWeights
 from filterd.classify.manifest import Calibration
 from filterd.classify.model import Model
 from filterd.classify.settings import ClassifierSettings
@@ -44,7 +44,7 @@ class Trial:
 def fit(examples: TrainingSet, numbers: Numbers, progress: Progress = lambda: None) -> Fitted:
     """A model of these messages, not yet calibrated."""
     tables = fit_tables(examples, numbers, LOCAL_VIEWS, BITS, progress=progress)
-    counts = fit_counts(examples, by_time(examples, numbers).tolist(), BAYES_VIEW)
+    counts = fit_counts(examples, by_time(examples, numbers).tolist())
     is_spam = examples.is_spam[numbers]
     spam = int(is_spam.sum())
     return Fitted(LocalWeights(tables, counts, BAYES_FITTED), spam, len(is_spam) - spam)

@@ -1,6 +1,6 @@
 """labels - what people said about messages: the append-only journal, and its seam.
 
-Owns:   LabelEvent, Kind, Learned, `standing` (which label holds); protocols JournalStore, JournalSession,
+Owns:   LabelEvent, Kind, Learned, Rehearsed, `standing` (which label holds); protocols JournalStore, JournalSession,
         LabelFeed.
 Rules of this file: an event is never changed or removed, a later one outweighs it: the last human
         label wins over any other, a machine's label counts only where no human spoke.
@@ -70,6 +70,16 @@ def standing(
 class Learned:
     """What the live weights hold of one message: its label and the steps it took."""
 
+    is_spam: bool
+    steps: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What learning one message (`cause`) changed for another, which was learned again beside it."""
+
+    cause: bytes
+    digest: bytes
     is_spam: bool
     steps: tuple[float, ...]
 
@@ -154,7 +164,15 @@ class JournalSession(Protocol):
 
     def set_learned(self, live: str, digest: bytes, learned: Learned | None) -> None: ...
 
-    def clear_learned(self, live: str) -> None: ...
+    def note_rehearsed(self, live: str, rehearsed: Sequence[Rehearsed]) -> None: ...
+
+    def take_rehearsed(self, live: str, digest: bytes) -> Sequence[Rehearsed]:
+        """Strike out, and return, what learning that message caused and what was caused for it."""
+        ...
+
+    def clear_learned(self, live: str) -> None:
+        """The live weights of that name hold nothing."""
+        ...
 
 
 class JournalStore(Protocol):

@@ -16,12 +16,12 @@ from sys import intern
 from typing import TypeVar
 
 from filterd.core.errors import StoreUnavailable
-from filterd.core.labels import JournalSession, Kind, LabelEvent, Learned, standing
+from filterd.core.labels import JournalSession, Kind, LabelEvent, Learned, Rehearsed, standing
 from filterd.store.database import ERRORS, Database
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE event (position INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, at REAL, digest BLOB,
     user TEXT, origin TEXT, name TEXT, source TEXT, since REAL, feed TEXT);
@@ -30,7 +30,10 @@ CREATE INDEX event_user ON event (user, at);
 CREATE INDEX event_retract ON event (kind) WHERE kind = 'retract';
 CREATE TABLE copy (digest BLOB PRIMARY KEY, mail BLOB);
 CREATE TABLE learned (live TEXT, digest BLOB, spam INTEGER, steps BLOB, PRIMARY KEY (live, digest))
-    WITHOUT ROWID
+    WITHOUT ROWID;
+CREATE TABLE rehearsed (live TEXT, cause BLOB, digest BLOB, spam INTEGER, steps BLOB);
+CREATE INDEX rehearsed_cause ON rehearsed (live, cause);
+CREATE INDEX rehearsed_digest ON rehearsed (live, digest)
 """
 TIMEOUT = (
     20.0  # seconds to wait for another learner's transaction; nobody's mail waits meanwhile
@@ -52,6 +55,14 @@ def _event(row: tuple[str, float, bytes, str, str, str, str, float, int]) -> Lab
         since,
         position,
     )
+
+
+def _packed(steps: Sequence[float]) -> bytes:
+    return struct.pack(f"<{len(steps)}d", *steps)
+
+
+def _unpacked(steps: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(steps) // 8}d", steps)
 
 
 def _place(feed: str) -> tuple[int, int]:
@@ -133,21 +144,34 @@ class Session:
         ).fetchone()
         if row is None:
             return None
-        steps = struct.unpack(f"<{len(row[1]) // 8}d", row[1])
-        return Learned(bool(row[0]), steps)
+        return Learned(bool(row[0]), _unpacked(row[1]))
 
     def set_learned(self, live: str, digest: bytes, learned: Learned | None) -> None:
         if learned is None:
             self._db.execute("DELETE FROM learned WHERE live=? AND digest=?", (live, digest))
             return
-        steps = struct.pack(f"<{len(learned.steps)}d", *learned.steps)
         self._db.execute(
             "INSERT OR REPLACE INTO learned VALUES (?,?,?,?)",
-            (live, digest, learned.is_spam, steps),
+            (live, digest, learned.is_spam, _packed(learned.steps)),
         )
 
     def clear_learned(self, live: str) -> None:
         self._db.execute("DELETE FROM learned WHERE live=?", (live,))
+        self._db.execute("DELETE FROM rehearsed WHERE live=?", (live,))
+
+    def note_rehearsed(self, live: str, rehearsed: Sequence[Rehearsed]) -> None:
+        self._db.executemany(
+            "INSERT INTO rehearsed VALUES (?,?,?,?,?)",
+            [(live, r.cause, r.digest, r.is_spam, _packed(r.steps)) for r in rehearsed],
+        )
+
+    def take_rehearsed(self, live: str, digest: bytes) -> Sequence[Rehearsed]:
+        rows = self._db.execute(
+            "DELETE FROM rehearsed WHERE live=?1 AND cause=?2 OR live=?1 AND digest=?2"
+            " RETURNING cause, digest, spam, steps",
+            (live, digest),
+        ).fetchall()
+        return [Rehearsed(bytes(c), bytes(d), bool(s), _unpacked(p)) for c, d, s, p in rows]
 
 
 class SqliteJournal:

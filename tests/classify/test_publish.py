@@ -20,7 +20,7 @@ from filterd.core.errors import ConfigError
 def a_model(home: Home, number: int) -> str:
     weights = np.full((len(LOCAL_VIEWS), 1 << BITS), number, dtype=np.float32)
     tables = Tables(LOCAL_VIEWS, weights, (1.0,) * len(LOCAL_VIEWS), BITS)
-    fitted = Fitted(LocalWeights(tables, Counts.empty(1 << 20)), 10, 10)
+    fitted = Fitted(LocalWeights(tables, Counts.empty(2, 1 << 20)), 10, 10)
     manifest = manifest_of(fitted, trained_on=[], measured={}, journal_position=0, notes={})
     return store(home, fitted, manifest, 1e9 + number).manifest.id
 

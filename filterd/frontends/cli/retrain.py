@@ -69,6 +69,7 @@ def retrain(
     it would call known ham spam; `filterd model rollback` takes it back.
     """
     from filterd.classify import open_classifier, open_feed
+    from filterd.classify.fit import whole_passes
     from filterd.classify.follow import share
     from filterd.classify.report import findings, write
     from filterd.classify.retrain import retrain as run
@@ -90,7 +91,8 @@ def retrain(
     with TrainingSet(home.folder) as examples:
         skipped, position, notes, unreadable = _gather(context, examples, spam, ham)
         feed = open_feed(settings.store)
-        steps = iter(progress(range(7 * len(examples)), "fitting", 7 * len(examples)))
+        looks = 2 * whole_passes(len(examples)) * len(examples)
+        steps = iter(progress(range(looks), "fitting", looks))
         done = run(
             examples,
             settings.classifier,
