@@ -270,7 +270,7 @@ def measure(
     }
     try:
         with Service(chosen, nameserver=f"127.0.0.1:{ours.recv()}") as service:
-            with ProcessPoolExecutor(min(connections, 8), mp_context=context) as pool:
+            with ProcessPoolExecutor(connections, mp_context=context) as pool:
                 warm = max(20, messages // 10)
                 list(pool.map(_deliver, [service.address], [mail[:warm]]))
                 before, started = cpu_of(service.pid), time.perf_counter()
@@ -303,7 +303,7 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--messages", type=int, default=1000)
+    parser.add_argument("--messages", type=int, default=1500)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--dns-ms", type=float, default=0.0)
     parser.add_argument("--runs", type=int, default=3)
