@@ -112,7 +112,7 @@ def _online(context: Context, index: Path, limit: int | None, *, as_json: bool) 
         replayed = replay(progress(stream, "replaying"), settings, open_shipped(settings))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
-    _show(replayed.figures, as_json=as_json)
+    _show(replayed.figures, as_json=as_json, without=frozenset({"calibration_error"}))
     return EXIT_OK
 
 
@@ -147,9 +147,10 @@ def _measure(
     return EXIT_NO if failed.paths else EXIT_OK
 
 
-def _show(figures: Figures, *, as_json: bool) -> None:
+def _show(figures: Figures, *, as_json: bool, without: frozenset[str] = frozenset()) -> None:
+    plain = {key: value for key, value in figures.plain().items() if key not in without}
     if as_json:
-        print_json(figures.plain())
+        print_json(plain)
         return
     from rich.table import Table
 
@@ -157,7 +158,7 @@ def _show(figures: Figures, *, as_json: bool) -> None:
     table.add_column()
     table.add_column(justify="right")
     table.add_column(style="dim")
-    for key, value in figures.plain().items():
+    for key, value in plain.items():
         if value is not None:
             shown = f"{value:.4f}" if isinstance(value, float) else str(value)
             table.add_row(key, shown, LABELS[key] if LABELS[key] != key else "")
