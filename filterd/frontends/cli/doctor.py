@@ -176,6 +176,8 @@ def _kept(context: Context, now: float) -> Iterator[Finding]:
         )
     classifier = context.app.open_classifier(settings)
     if classifier is not None:
-        shipped = getattr(classifier, "shipped", None)
-        created = getattr(getattr(shipped, "manifest", None), "created", "")
-        yield from probe.model(classifier.problems, created, now)
+        from filterd.classify import shipped_model
+
+        folder = shipped_model(settings.classifier)
+        labels = settings.state_dir / "classifier" / "journal.sqlite"
+        yield from probe.model(classifier.problems, folder, labels, now)

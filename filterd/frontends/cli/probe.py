@@ -407,8 +407,14 @@ def stores(
         )
 
 
-def model(problems: Sequence[object], created: str, now: float) -> Iterator[Finding]:
-    """Is there a classifier, and of what age?"""
+def model(
+    problems: Sequence[object], shipped: Path, labels: Path, now: float
+) -> Iterator[Finding]:
+    """Is there a classifier, of what age, and does it learn here?
+
+    `shipped` is the folder of the model that came along (a package keeps the times of its making),
+    `labels` the journal of what was learned here.
+    """
     if problems:
         yield failure(
             "model",
@@ -416,20 +422,25 @@ def model(problems: Sequence[object], created: str, now: float) -> Iterator[Find
             "filterd retrain, or reinstall the package",
         )
         return
-    try:
-        from datetime import datetime
-
-        age = (now - datetime.fromisoformat(created).timestamp()) / DAY
-    except ValueError:
-        age = 0.0
-    if age > 730:
+    age = _age(shipped, now)
+    if age is not None and age > 730:
         yield warning(
             "model",
             f"the shipped model is {age / 365:.0f} years old",
             "upgrade filterd; spam changes",
         )
-    else:
-        yield ok("model", f"in use{f', made {created[:10]}' if created else ''}")
+        return
+    made = f", {age:.0f} days old" if age is not None else ""
+    learned = _age(labels, now)
+    ours = f"last taught {learned:.0f} days ago" if learned is not None else "never taught here"
+    yield ok("model", f"in use{made}; {ours}")
+
+
+def _age(path: Path, now: float) -> float | None:
+    """Days since the newest file of that path was written; None where there is none."""
+    files = [path, *path.glob("*")] if path.is_dir() else [path]
+    times = [p.stat().st_mtime for p in files if p.is_file()]
+    return max(0.0, (now - max(times)) / DAY) if times else None
 
 
 def rules(directory: Path, summary: str, now: float) -> Iterator[Finding]:

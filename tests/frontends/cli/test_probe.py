@@ -4,7 +4,6 @@ import json
 import os
 import socket
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -214,13 +213,21 @@ def test_a_store_that_forgets_is_named() -> None:
     ]
 
 
-def test_the_model_and_its_age() -> None:
-    assert levels(list(probe.model(["corrupt"], "", NOW))) == ["failure"]
-    recent = datetime.fromtimestamp(NOW - 86400, UTC).isoformat()
-    assert levels(list(probe.model([], recent, NOW))) == ["ok"]
-    old = datetime.fromtimestamp(NOW - 1000 * 86400, UTC).isoformat()
-    assert levels(list(probe.model([], old, NOW))) == ["warning"]
-    assert levels(list(probe.model([], "whenever", NOW))) == ["ok"]
+def test_the_model_its_age_and_what_it_learned(tmp_path: Path) -> None:
+    labels = tmp_path / "journal.sqlite"
+    shipped = tmp_path / "model"
+    shipped.mkdir()
+    (shipped / "weights.npy").write_text("")
+    assert levels(list(probe.model(["corrupt"], shipped, labels, NOW))) == ["failure"]
+    os.utime(shipped / "weights.npy", (NOW, NOW - 3 * 86400))
+    [found] = probe.model([], shipped, labels, NOW)
+    assert (found.level, found.text) == (Level.OK, "in use, 3 days old; never taught here")
+    labels.write_text("")
+    os.utime(labels, (NOW, NOW - 86400))
+    [found] = probe.model([], shipped, labels, NOW)
+    assert found.text.endswith("; last taught 1 days ago")
+    os.utime(shipped / "weights.npy", (NOW, NOW - 1000 * 86400))
+    assert levels(list(probe.model([], shipped, labels, NOW))) == ["warning"]
 
 
 def test_rules_of_ones_own_are_counted(tmp_path: Path) -> None:
