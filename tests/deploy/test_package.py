@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -59,6 +60,58 @@ test -e /etc/filterd/conf.d/mine.toml && echo settings stay
 say purge; apt-get purge -y filterd >/dev/null 2>&1
 ls -d /etc/filterd /var/lib/filterd /usr/lib/filterd /var/spool/postfix/filterd 2>/dev/null || echo all gone
 getent passwd filterd || echo no user
+say end
+"""
+
+
+# Process 1 of the second root: systemd, with one service more, which is the test.
+FIRST = r"""
+rm -f /etc/systemd/system/*.wants/* /usr/sbin/policy-rc.d
+ln -sf /dev/null /etc/systemd/system/systemd-udevd.service
+ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -sf ../test.service /etc/systemd/system/multi-user.target.wants/
+cat >/etc/systemd/system/test.service <<UNIT
+[Service]
+Type=oneshot
+TimeoutStartSec=300
+ExecStart=/bin/bash $1/booted.sh $1
+StandardOutput=append:$1/booted.out
+StandardError=append:$1/booted.out
+ExecStopPost=/bin/systemctl poweroff --force --force
+UNIT
+exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --log-target=null --show-status=no
+"""
+
+BOOTED = r"""
+exec 2>&1
+say() { echo "== $*"; }
+shows() { systemctl show filterd --property="$1" --value; }
+until_is() { for _ in $(seq 300); do [ "$(systemctl is-active filterd)" = "$1" ] && return; sleep 0.1; done; }
+status() { filterd status | head -n 1 | sed 's/since.*mode/since, mode/'; }
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+rm -f /var/lib/man-db/auto-update
+echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/memory
+# no network here: what it asks is refused at once
+mkdir -p /etc/filterd/conf.d
+echo 'dns.servers = ["127.0.0.1"]' >/etc/filterd/conf.d/dns.toml
+say install; dpkg -i "$1/new.deb" >/dev/null 2>&1; systemctl is-enabled filterd filterd.socket; systemctl is-active filterd
+say state; shows StatusText; status; ps -o user= -p "$(shows MainPID)"
+say reload; before="$(shows MainPID)"; systemctl reload filterd
+for _ in $(seq 200); do status | grep -q 'generation 2' && break; sleep 0.1; done
+status; [ "$before" = "$(shows MainPID)" ] && echo same process
+say learn; printf 'From: a@b.example\nSubject: x\n\nhello\n' >/tmp/x.eml
+filterd learn ham /tmp/x.eml; filterd history >/dev/null 2>&1; find /var/lib/filterd -user root | wc -l
+say watchdog; mkdir -p /run/systemd/system/filterd.service.d
+printf '[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n' >/run/systemd/system/filterd.service.d/short.conf
+systemctl daemon-reload; systemctl restart filterd; sleep 5; shows NRestarts
+kill -STOP "$(shows MainPID)"
+for _ in $(seq 200); do [ "$(shows NRestarts)" = 1 ] && break; sleep 0.1; done
+shows NRestarts; until_is active; status
+say socket; systemctl stop filterd; systemctl enable --now filterd.socket 2>/dev/null; systemctl is-active filterd
+exec 3<>/dev/tcp/127.0.0.1/8895; until_is active; systemctl is-active filterd; status
+systemctl restart filterd; systemctl is-active filterd.socket filterd
+say remove; dpkg --purge filterd >/dev/null 2>&1; systemctl is-active filterd filterd.socket; getent passwd filterd || echo gone
 say end
 """
 
@@ -128,31 +181,41 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def told(packages: Path) -> dict[str, str]:
-    """What happened in the root, by chapter."""
+def in_a_root(packages: Path, name: str, script: str, *spaces: str, first: str = "") -> str:
+    """What the script prints in a throw-away root; `first` is a script that is process 1 instead of it."""
     if os.geteuid() != 0:
         pytest.skip("a throw-away root needs root")
-    script = packages / "inside.sh"
-    script.write_text(INSIDE)
-    hidden = (
-        [str(ROOT), str(Path(sys.base_prefix))] if sys.base_prefix != "/usr" else [str(ROOT)]
-    )
+    for file, text in ((name, script), (f"{name}.first", first)):
+        (packages / file).write_text(text)
+    hidden = [str(ROOT), *([sys.base_prefix] if sys.base_prefix != "/usr" else [])]
+    started = packages / (f"{name}.first" if first else name)
     done = subprocess.run(
-        ["unshare", "--mount", "--net", "--pid", "--fork", "--uts", "--kill-child",
-         str(ROOT / "tests/deploy/root.sh"), *hidden, "--", "/bin/bash", str(script), str(packages)],
+        [*spaces, "unshare", "--mount", "--net", "--pid", "--fork", "--uts", "--ipc", "--kill-child",
+         *(["--cgroup"] if first else []),
+         str(ROOT / "tests/deploy/root.sh"), *hidden, "--", "/bin/bash", str(started), str(packages)],
         capture_output=True, text=True, errors="replace", timeout=400, check=False,
         env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
-             "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root"},
+             "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root", "SHARED": str(packages)},
     )  # fmt: skip
     if "Operation not permitted" in done.stderr and "==" not in done.stdout:
         pytest.skip("this machine allows no overlay: " + done.stderr.strip())
-    chapters = {}
-    for part in done.stdout.split("== ")[1:]:
+    return done.stdout + done.stderr
+
+
+def chapters(printed: str) -> dict[str, str]:
+    """What a script said, by the word after its "== "."""
+    found = {}
+    for part in printed.split("== ")[1:]:
         head, _, rest = part.partition("\n")
-        chapters[head.split()[0]] = (head + "\n" + rest).strip()
-    assert "end" in chapters, done.stdout + done.stderr
-    return chapters
+        found[head.split()[0]] = (head + "\n" + rest).strip()
+    assert "end" in found, printed
+    return found
+
+
+@pytest.fixture(scope="module")
+def told(packages: Path) -> dict[str, str]:
+    """What happened in a root without systemd, by chapter."""
+    return chapters(in_a_root(packages, "inside.sh", INSIDE))
 
 
 def test_it_installs_and_filters_by_two_commands_within_a_minute(told: dict[str, str]) -> None:
@@ -196,3 +259,65 @@ def test_removing_it_takes_it_out_of_postfix_and_purging_leaves_nothing(
     assert "unwired" in told["remove"]
     assert "settings stay" in told["remove"]
     assert told["purge"].splitlines()[1:] == ["all gone", "no user"]
+
+
+@pytest.fixture(scope="module")
+def booted(packages: Path) -> dict[str, str]:
+    """What happened in a root whose first process is systemd, in a control group of its own."""
+    if not Path("/lib/systemd/systemd").exists():
+        pytest.skip("systemd is not installed")
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    place = next((Path(where) for _, where, kind, *_ in mounts if kind == "cgroup2"), None)
+    if place is None or not os.access(place, os.W_OK):
+        pytest.skip("no cgroup2 that can be written is mounted here")
+    group = place / f"filterd-test-{os.getpid()}"
+    enter = 'mkdir "$0" && echo $$ >"$0/cgroup.procs" && exec "$@"'
+    try:
+        printed = in_a_root(
+            packages, "booted.sh", BOOTED, "bash", "-c", enter, str(group), first=FIRST
+        )
+    finally:
+        for folder, *_ in os.walk(group, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
+    said = packages / "booted.out"
+    assert said.exists(), printed
+    return chapters(said.read_text())
+
+
+def test_systemd_starts_it_when_it_is_installed_and_hears_that_it_is_ready(
+    booted: dict[str, str],
+) -> None:
+    assert booted["install"].splitlines()[1:] == ["enabled", "disabled", "active"]
+    assert "checks" in booted["state"]  # STATUS= of sd_notify
+    assert booted["state"].endswith("filterd")
+
+
+def test_systemd_reloads_it_in_the_same_process(booted: dict[str, str]) -> None:
+    assert "generation 2" in booted["reload"]
+    assert "same process" in booted["reload"]
+
+
+def test_what_root_learns_belongs_to_the_service(booted: dict[str, str]) -> None:
+    assert booted["learn"].splitlines()[1:] == ["1 messages: 1 learned", "0"]
+
+
+def test_the_watchdog_replaces_a_service_that_hangs_and_leaves_a_healthy_one(
+    booted: dict[str, str],
+) -> None:
+    healthy, hung, state = booted["watchdog"].splitlines()[1:]
+    assert (healthy, hung) == ("0", "1")
+    assert state.startswith("running since")
+
+
+def test_the_socket_unit_starts_it_at_the_first_connection_and_outlives_it(
+    booted: dict[str, str],
+) -> None:
+    stopped, started, state, *after = booted["socket"].splitlines()[1:]
+    assert (stopped, started) == ("inactive", "active")
+    assert state.startswith("running since")
+    assert after == ["active", "active"]
+
+
+def test_purging_stops_it(booted: dict[str, str]) -> None:
+    assert booted["remove"].splitlines()[1:] == ["inactive", "inactive", "gone"]
