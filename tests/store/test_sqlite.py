@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
 import threading
@@ -89,3 +90,21 @@ def test_a_known_delivery_takes_no_write_lock(tmp_path: Path) -> None:
     assert state.attempt("net", ["x"], T0 + 200, TERMS).standing is Standing.KNOWN
     other.close()
     state.close()
+
+
+def test_a_file_of_before_gets_what_came_later_and_stays_good_for_a_program_of_before(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.sqlite"
+    first = SqliteState(path)
+    first.spring(["a"], T0, 100)
+    first.close()
+    with contextlib.closing(sqlite3.connect(path)) as before:
+        before.execute("DROP TABLE pause")
+        before.commit()
+    state = SqliteState(path)
+    assert state.pauses(T0) == []
+    assert state.trapped_until(["a"], T0) == T0 + 100
+    state.close()
+    with contextlib.closing(sqlite3.connect(path)) as after:
+        assert after.execute("PRAGMA user_version").fetchone() == (1,)
