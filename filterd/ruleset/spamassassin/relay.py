@@ -29,7 +29,7 @@ _START = re.compile(r"\(?from (\S{1,255})", re.IGNORECASE)
 _HELO = re.compile(rf"\b(?:helo=|HELO |EHLO )\[?({_NAME})\]?", re.IGNORECASE)
 _IN_BRACKETS = re.compile(rf"\[{_ADDRESS}\]", re.IGNORECASE)
 _IN_PARENTHESES = re.compile(rf"[(@]{_ADDRESS}\)", re.IGNORECASE)
-_BARE = re.compile(rf"\(?from {_ADDRESS} ", re.IGNORECASE)
+_BARE = re.compile(rf"\(?from {_ADDRESS} \(", re.IGNORECASE)
 _NAMED = re.compile(rf"\(({_NAME}) ?\(?\[{_ADDRESS}\]", re.IGNORECASE)
 _LITERAL = re.compile(rf"\[?{_ADDRESS}\]?\Z", re.IGNORECASE)
 _BY = re.compile(r" by ([^\s;()]+)")
@@ -48,7 +48,7 @@ _AUTH_NAMED = (
 )
 # Hand-overs that are none between two machines, and name no address.
 _WITHIN = re.compile(
-    r"\(?from (?:\S+ by |mail pickup service by |\S+@\S+ "
+    r"\(?from (?:\S+ by (?:\S+ (?:(?:with|via|for|by|id) |\()|[^\s;]+ ?(?:;|\Z))|mail pickup service by |\S+@\S+ "
     r"|\S+ (?:(?:with|via|for) \S+|\(unverified\)|\(unknown\)|\(\[unix socket\]\)) by "
     r"|\S+ \((?:\S+@)?(?:localhost|127\.0\.0\.1)|\S+ \(\S+ \[local\]\) by )",
     re.IGNORECASE,
@@ -159,7 +159,7 @@ def parse(line: str) -> Relay | None:
         _IN_BRACKETS.search(behind)
         or _IN_PARENTHESES.search(behind)
         or _IN_BRACKETS.search(head)  # from [ADDRESS]
-        or _BARE.match(f"{head} ")
+        or _BARE.match(head)
         or _IN_BRACKETS.search(rest)
     )
     by = _BY.search(line)

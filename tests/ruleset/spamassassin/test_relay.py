@@ -100,3 +100,9 @@ def test_what_a_fetching_program_added_is_passed_over() -> None:
     )
     trail = read(a_transaction(helo="", message=message))
     assert [relay.ip for relay in trail.relays] == ["198.51.100.7"]
+
+
+def test_a_bare_address_counts_only_where_a_name_follows() -> None:
+    found = parse("from 192.0.2.1 (EHLO a.example) by b.example with SMTPs")
+    assert found is not None and (found.ip, found.helo) == ("192.0.2.1", "a.example")
+    assert is_unread("from 127.0.0.1 by b.example pod-id x.y with HTTP")
