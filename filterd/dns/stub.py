@@ -276,14 +276,14 @@ class Stub:
     def _turn(self, doze: select.poll) -> None:
         """Run the timers, wait for replies or the next timer, take the replies."""
         events = self._selector.select(self._tick(time.monotonic()))
-        is_awaited = self._waiters > 0
-        for key, _ in events:
-            key.data()
-        if events and self._under_way and not is_awaited:  # others are on their way
+        if events and not self._waiters:
             self._is_dozing = True
             if not self._waiters:
                 doze.poll(DOZE)
             self._is_dozing = False
+            events = self._selector.select(0)
+        for key, _ in events:
+            key.data()
 
     def _tick(self, now: float) -> float | None:
         """Run the timers that are due; returns seconds to sleep, None for no limit."""
