@@ -19,11 +19,15 @@ from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
+from filterd.limits import LIMITS
 from filterd.mail.archive import Listing, open_archive
 from filterd.mail.content import Kind, extensions, kind_of
 from filterd.mail.mime import Part
 
 MAX_FILES = 50  # attachments looked at
+LEAST_ROOM = (
+    256 << 10
+)  # bytes unpacked of an archive when those before it have used up the room
 
 EXECUTABLE = (
     "ade", "adp", "app", "application", "appx", "apk", "bas", "bat", "cab", "chm", "cmd", "com", "cpl", "dll",
@@ -111,15 +115,30 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     """Each symbol once, with the first file it was found in."""
     said: set[str] = set()
     dangerous = frozenset(settings.extensions)
+    unpacking = _Unpacking()
     for part in tx.message.attachments[:MAX_FILES]:
-        for symbol, detail in _file(part, dangerous, settings):
+        for symbol, detail in _file(part, dangerous, unpacking if settings.archives else None):
             if symbol not in said:
                 said.add(symbol)
                 yield Hit(symbol, detail[:150])
 
 
+class _Unpacking:
+    """What the archives of one message may still take, together: four times what one may."""
+
+    def __init__(self) -> None:
+        self.room = 4 * LIMITS.archive_bytes
+
+    def open(self, data: bytes) -> Listing:
+        """List the archive; when the room is used up, of what begins it."""
+        room = min(LIMITS.archive_bytes, max(self.room, LEAST_ROOM))
+        listing = open_archive(data, room=room)
+        self.room -= listing.unpacked
+        return listing
+
+
 def _file(
-    part: Part, dangerous: frozenset[str], settings: Settings
+    part: Part, dangerous: frozenset[str], unpacking: _Unpacking | None
 ) -> Iterator[tuple[str, str]]:
     name = part.filename
     yield from _name(name, dangerous, "ATTACHMENT")
@@ -140,8 +159,8 @@ def _file(
         yield "ATTACHMENT_PDF_SCRIPT", name
     elif kind is Kind.SVG and (b"<script" in data or b"onload=" in data):
         yield "ATTACHMENT_SCRIPT", name
-    if kind is Kind.ARCHIVE and settings.archives:
-        yield from _archive(open_archive(data), name, dangerous)
+    if kind is Kind.ARCHIVE and unpacking is not None:
+        yield from _archive(unpacking.open(data), name, dangerous)
 
 
 def _name(name: str, dangerous: frozenset[str], prefix: str) -> Iterator[tuple[str, str]]:

@@ -45,23 +45,32 @@ class Listing:
 
     members: tuple[Member, ...] = ()
     defects: frozenset[str] = frozenset()
+    unpacked: int = 0  # bytes
 
 
-def open_archive(data: bytes, *, limits: Limits = LIMITS) -> Listing:
-    """List an archive and the archives in it; `data` is the attachment, perhaps cut at its limit."""
-    reader = _Reader(limits)
+def open_archive(data: bytes, *, limits: Limits = LIMITS, room: int | None = None) -> Listing:
+    """List an archive and the archives in it; `data` is the attachment, perhaps cut at its limit.
+
+    `room` is less than `limits.archive_bytes` where archives before this one have used it up: what
+    does not fit then is "cut", not a "bomb".
+    """
+    reader = _Reader(limits, limits.archive_bytes if room is None else room)
     reader.read(data, 1)
-    return Listing(tuple(reader.members), frozenset(reader.defects))
+    defects = reader.defects
+    if reader.given < limits.archive_bytes and reader.room <= 0:
+        defects = defects - {"bomb"} | {"cut"}
+    return Listing(tuple(reader.members), frozenset(defects), reader.given - reader.room)
 
 
 class _Reader:
     """One descent; `room` is what may still be unpacked in all."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, room: int) -> None:
         self.limits = limits
+        self.given = room
         self.members: list[Member] = []
         self.defects: set[str] = set()
-        self.room = limits.archive_bytes
+        self.room = room
 
     def read(self, data: bytes, depth: int) -> None:
         if depth > self.limits.archive_depth:

@@ -8,8 +8,10 @@ import zipfile
 
 import pytest
 
+from filterd.checks import attachment
 from filterd.checks.attachment import CHECK, Settings
 from filterd.limits import LIMITS
+from filterd.mail.archive import Listing
 from tests.support.heuristics import mail, multipart, symbols
 
 PROGRAM = b"MZ\x90\x00" + b"\0" * 200
@@ -105,6 +107,21 @@ def test_archives_stay_closed_when_told() -> None:
     assert "ATTACHMENT_ARCHIVE_EXECUTABLE" not in symbols(
         CHECK, message, Settings(archives=False)
     )
+
+
+def test_many_archives_share_what_may_be_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 50 files of bzip2 that unpack to 15 MB each cost 13 s: together they may unpack 64 MB
+    rooms: list[int] = []
+
+    def opened(_data: bytes, *, room: int) -> Listing:
+        rooms.append(room)
+        return Listing(unpacked=room)
+
+    monkeypatch.setattr(attachment, "open_archive", opened)
+    part = "Content-Type: application/zip; name=a.zip\nContent-Transfer-Encoding: base64\n\nUEsDBAo="
+    symbols(CHECK, multipart(*[part] * 6))
+    whole, least = LIMITS.archive_bytes, attachment.LEAST_ROOM
+    assert rooms == [whole, whole, whole, whole, least, least]
 
 
 def test_the_admin_says_which_extensions_are_dangerous() -> None:

@@ -92,6 +92,15 @@ def test_bombs_are_seen_before_they_explode(data: bytes) -> None:
     assert time.thread_time() - started < 1.0
 
 
+def test_an_archive_with_little_room_left_is_cut_and_no_bomb() -> None:
+    data = gzip.compress(b"x" * (1 << 20))
+    assert open_archive(data).unpacked == 1 << 20
+    listing = open_archive(data, room=1 << 10)
+    assert listing.defects == {"cut"}
+    assert listing.unpacked == 1 << 10
+    assert len(listing.members) == 1
+
+
 def test_zips_in_zips_share_one_budget() -> None:
     layer = a_zip(**{f"f{n}__bin": b"\0" * (4 << 20) for n in range(12)})
     started = time.thread_time()
