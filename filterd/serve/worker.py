@@ -21,6 +21,10 @@ from filterd.serve.sockets import Listen
 
 log = logging.getLogger("filterd.serve")
 
+# Seconds that a thread computes before another may. Python's 5 ms make sixteen sessions take turns in the middle
+# of each scan: 10 % more CPU a message at 32 connections. With one connection and DNS at 20 ms no difference.
+TURN = 0.02
+
 # seconds that the sessions of a generation go on after a reload: a client may take minutes for its
 # DATA, and what is cut off is deferred
 LEISURE = 600.0
@@ -60,6 +64,7 @@ def live(job: Job, listener: socket.socket, lifeline: Lifeline, patience: float)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+        sys.setswitchinterval(TURN)
         lifeline.held_by_worker()
         running = job.start()
         leaver = threading.Thread(
