@@ -104,7 +104,8 @@ One line a message, the queue-id first (the why-id where there is none):
     why=K7Q2M9XW4T
 
 What is unusual follows: `stage` (an answer before the message), `profile`, `by` (what decided), `would` (in
-observe mode), `shadow`, `failed`, `marks`, `delayed`. With `log.format = "json"` the same as one object.
+observe mode), `shadow`, `failed`, `marks`, `delayed`. A blank is `_` in words of ours and `?` in what a
+sender wrote, so that every `key=value` is one word. With `log.format = "json"` the same as one object, blanks kept.
 
 ## SEE ALSO
 
