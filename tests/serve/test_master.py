@@ -144,14 +144,13 @@ def test_a_master_without_descriptors_goes_on_and_replaces_workers_when_it_can(
     tmp_path: Path,
 ) -> None:
     with running(tmp_path, workers=1) as service:
-        open_files = len(list(Path(f"/proc/{service.pid}/fd").iterdir()))
         limits = resource.prlimit(service.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (open_files - 1, limits[1]))
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (1, limits[1]))
         os.kill(service.workers[0], signal.SIGKILL)
         time.sleep(1.2)  # a turn of the master
         assert _is_alive(service.pid)
         resource.prlimit(service.pid, resource.RLIMIT_NOFILE, limits)
-        service.until(lambda: service.status["restarts"] == 1 and len(service.workers) == 1)
+        service.until(lambda: service.status["restarts"] >= 1 and len(service.workers) == 1)
         assert accepted(service)
 
 
