@@ -17,6 +17,7 @@ from typing import Any
 
 import re2
 
+from filterd.ruleset.allowance import give_up, is_used_up
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.engine import Engine, engine
 from filterd.ruleset.gate import Gate
@@ -32,6 +33,7 @@ FREE_MEMORY = 16 << 20  # bytes a set of them may use
 FREE_PROGRAM = 2_000  # instructions; a larger pattern is run alone: in a set it is there twice
 LONG_S = "\u017f".encode()  # fold to s and k in RE2 as in Unicode, but not in ASCII
 KELVIN = "\u212a".encode()
+MAX_PROGRAM = 10_000  # instructions of one pattern of ours; the largest shipped has 3,100
 MAX_COUNT = 100  # matches counted of one pattern in one text
 
 
@@ -164,7 +166,13 @@ def _compiled(source: str, tree: Node, whole: Engine | None = None) -> Pattern:
 
 
 def _engine(tree: Node) -> Engine:
-    return engine(to_re2(tree).encode())
+    made = engine(to_re2(tree).encode())
+    if made.programsize > MAX_PROGRAM:
+        raise PatternError(
+            f"a pattern of {made.programsize:,} instructions; the limit is {MAX_PROGRAM:,}: "
+            "repeat less, or put the words into a list"
+        )
+    return made
 
 
 def _linear(source: str, flags: str) -> Node:
@@ -199,6 +207,9 @@ class Matcher:
             whole = whole.replace(LONG_S, b"s").replace(KELVIN, b"k")
         looked_at = Text(whole)
         for index, places in self._gate.places(whole).items():
+            if is_used_up():
+                give_up("patterns")
+                return
             pattern = self.patterns[index]
             if len(texts) == 1 and not is_odd:
                 span = pattern.is_near(looked_at, places)
@@ -211,6 +222,9 @@ class Matcher:
                     yield index, text, *span
                     break
         for chunk, together in self._free:
+            if is_used_up():
+                give_up("patterns")
+                return
             yield from self._free_ones(chunk, together, texts)
 
     def _free_ones(

@@ -19,6 +19,7 @@ from filterd.core.transaction import Envelope, Session, Transaction, client_addr
 from filterd.core.verdict import Action, Reply
 from filterd.mail.message import Message
 from filterd.ruleset import composite, expr
+from filterd.ruleset.allowance import Allowance, give_up, is_used_up
 from filterd.ruleset.engine import Engine
 from filterd.ruleset.listing import Listing, Words, make_listing, read_list
 from filterd.ruleset.literal import forget_worths
@@ -27,6 +28,10 @@ from filterd.ruleset.place import FIXED, FORMS, Place, place
 from filterd.ruleset.source import Declarations, Example, Origin, Rule
 from filterd.ruleset.syntax import PatternError
 
+GAVE_UP = "RULE_LIMIT"  # the symbol of patterns that reached a limit
+ALLOWANCE = (
+    2.0  # seconds of CPU a message; the shipped rules take 0.001, the deadline of a scan is 8
+)
 DETAIL = 60  # characters of matched text that are shown
 _EXAMPLE_CLIENT = "192.0.2.1"
 
@@ -127,7 +132,14 @@ class Program:
                 yield pattern.linear
 
     def match(self, tx: Transaction) -> Iterator[Hit]:
-        """Hits of pattern and list rules, parts included."""
+        """Hits of pattern and list rules, parts included, within an allowance of CPU time."""
+        with Allowance(ALLOWANCE) as given_up:
+            hits = list(self._match(tx))
+        if given_up:
+            hits.append(Hit(GAVE_UP, "our own patterns took too long"))
+        return iter(hits)
+
+    def _match(self, tx: Transaction) -> Iterator[Hit]:
         texts: dict[Place, tuple[bytes, ...]] = {}
         found: dict[str, str] = {}
         for where, at in self._by_place.items():
@@ -138,6 +150,9 @@ class Program:
         for name, detail in found.items():
             looker = self.lookers[name]
             if looker.unless or looker.rule.count is not None:
+                if is_used_up():
+                    give_up(name)
+                    continue
                 again = looker.look(texts[where] for where in looker.places)
                 if again is None:
                     continue

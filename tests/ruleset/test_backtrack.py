@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.ruleset.backtrack import Allowance, Backtracking
+from filterd.ruleset.allowance import Allowance
+from filterd.ruleset.backtrack import Backtracking
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.engine import engine
 from filterd.ruleset.syntax import PatternError, parse

@@ -1,6 +1,6 @@
 """adopt - imported rules beside our own: their scores and descriptions in the one table of symbols.
 
-Owns:   Imported (what the rule set holds of them), adopt, GROUP, GAVE_UP.
+Owns:   Imported (what the rule set holds of them), adopt, GROUP.
 Not here: compiling and matching (program), reading files (source).
 Rules of this file: a name that our own files have speaks for ours alone; what an admin's file says about an
         imported rule wins over what came with it.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterd.core.evidence import Hit
+from filterd.ruleset.program import GAVE_UP
 from filterd.ruleset.scores import Group, Score
 from filterd.ruleset.spamassassin.program import Program, load
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 GROUP = (
     "spamassassin"  # of all imported rules; an admin gives it a cap with [group.spamassassin]
 )
-GAVE_UP = "RULE_LIMIT"  # the symbol of patterns that reached a limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterd.ruleset import composite, expr
-from filterd.ruleset.backtrack import Allowance
+from filterd.ruleset.allowance import Allowance
+from filterd.ruleset.backtrack import ALLOWANCE
 from filterd.ruleset.match import Matcher, Pattern
 from filterd.ruleset.spamassassin import evals, source
 from filterd.ruleset.spamassassin.pattern import compile_literal, split_literal
@@ -181,7 +182,7 @@ class Program:
         """The same, and the rules that gave up at a limit."""
         view = View(tx)
         found: dict[str, float] = {}
-        with Allowance() as given_up:
+        with Allowance(ALLOWANCE) as given_up:
             for where, place in self._places.items():
                 texts = _texts(view, where)
                 if not texts:
