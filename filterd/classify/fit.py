@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from filterd.classify.bayes import Counts
 from filterd.classify.hashing import SLOT_BITS
 from filterd.classify.linear import Tables
-from filterd.classify.local import BAYES_VIEWS, counted
+from filterd.classify.local import COUNTED, counted
 from filterd.classify.spill import TrainingSet
 
 # At one rate, with messages that are far enough on their side left alone: on the SpamAssassin corpus
@@ -78,7 +78,7 @@ def whole_passes(count: int) -> int:
 
 def fit_counts(examples: TrainingSet, numbers: Iterable[int]) -> Counts:
     """Naive Bayes counts of these messages in order (the old fades)."""
-    counts = Counts.empty(len(BAYES_VIEWS), 1 << SLOT_BITS)
+    counts = Counts.empty(COUNTED, 1 << SLOT_BITS)
     is_spam = examples.is_spam
     for number in numbers:
         features = examples.features(int(number))

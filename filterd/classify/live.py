@@ -6,7 +6,7 @@ Rules of this file: readers take no lock (a number is written whole, a message s
         is at worst a hair off); writers hold the file's lock. What one label changed is returned, so
         that exactly that can be taken back.
 
-Layout: 4096 bytes of facts (_FACTS), float32 weights (6 views x 2^18), uint16 counts (2 x 2 x 2^20). The
+Layout: 4096 bytes of facts (_FACTS), float32 weights (6 views x 2^18), uint16 counts (3 x 2 x 2^20). The
 file is sparse: an untouched page costs neither disk nor memory.
 """
 
@@ -26,7 +26,7 @@ from filterd.classify.bayes import Counts
 from filterd.classify.features import LOCAL_VIEWS, VERSION, Features
 from filterd.classify.hashing import SLOT_BITS
 from filterd.classify.linear import THICKNESS, Tables
-from filterd.classify.local import BAYES_ONLINE, BAYES_VIEWS, BITS, Bayes, LocalWeights, Step
+from filterd.classify.local import BAYES_ONLINE, BITS, COUNTED, Bayes, LocalWeights, Step
 from filterd.classify.model import Model
 from filterd.core.errors import ConfigError, ConfigProblem
 
@@ -49,7 +49,7 @@ _FACTS = np.dtype(
     ]
 )
 _WEIGHTS_BYTES = len(LOCAL_VIEWS) * 4 << BITS
-_COUNTS_BYTES = len(BAYES_VIEWS) * 2 * 2 << SLOT_BITS
+_COUNTS_BYTES = COUNTED * 2 * 2 << SLOT_BITS
 SIZE = _FACTS_BYTES + _WEIGHTS_BYTES + _COUNTS_BYTES
 
 
@@ -68,7 +68,7 @@ class LiveModel:
             (1.0,) * len(LOCAL_VIEWS),
             BITS,
         )
-        table = counts.reshape(len(BAYES_VIEWS), 2, 1 << SLOT_BITS)
+        table = counts.reshape(COUNTED, 2, 1 << SLOT_BITS)
         counted = Counts(table, facts["bayes_totals"])
         self.weights = LocalWeights(tables, counted, Bayes(*map(float, facts["bayes"])))
 

@@ -20,8 +20,13 @@ from filterd.classify.hashing import Slots
 from filterd.classify.linear import RATE, THICKNESS, Shares, Tables, votes
 
 BITS = 18
-BAYES_VIEWS = ("site", "fields")  # of which there are counts
-SITE, FIELDS = 0, 1
+BAYES_VIEWS = ("site", "fields")  # what naive Bayes judges by
+SITE, FIELDS, NAMES = (
+    0,
+    1,
+    2,
+)  # of what there are counts; NAMES: of the fields' tokens without the words
+COUNTED = 3
 
 
 class Bayes(NamedTuple):
@@ -53,7 +58,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LocalWeights:
-    """Tables of all views, and counts of those in BAYES_VIEWS."""
+    """Tables of all views, and counts (COUNTED of them)."""
 
     tables: Tables
     counts: Counts
@@ -84,7 +89,7 @@ class LocalWeights:
 
     def _familiarity(self, features: Features) -> float:
         """0 for mail that is new, 1 for mail like that which was learned."""
-        met = self.counts.familiarity(FIELDS, features.group("fields"))
+        met = self.counts.familiarity(NAMES, features.group("fields"))
         return min(1.0, max(0.0, (met - NEW) / (KNOWN - NEW)))
 
     def _bayes(self, known: float) -> list[tuple[int, float]]:
@@ -111,8 +116,8 @@ class LocalWeights:
 
 
 def counted(features: Features) -> list[Slots]:
-    """The slots that naive Bayes counts, view by view."""
-    return [features.view(view) for view in BAYES_VIEWS]
+    """The slots that are counted; words would fill the table that tells what was met before."""
+    return [*(features.view(view) for view in BAYES_VIEWS), features.group("fields")]
 
 
 class LocalModel(Protocol):

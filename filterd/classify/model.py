@@ -22,6 +22,7 @@ from filterd.classify.bayes import Counts
 from filterd.classify.features import VERSION, VIEWS
 from filterd.classify.hashing import SLOT_BITS
 from filterd.classify.linear import Tables
+from filterd.classify.local import COUNTED
 from filterd.classify.manifest import ArrayFile, Manifest
 from filterd.core.errors import ConfigError, ConfigProblem
 
@@ -60,7 +61,7 @@ def load(folder: Path) -> Model:
     weights = _array(folder, manifest.weights, shape, ("int8", "float32"))
     counts = None
     if manifest.counts is not None:
-        table = _array(folder, manifest.counts, (2, 2, 1 << SLOT_BITS), ("uint16",))
+        table = _array(folder, manifest.counts, (COUNTED, 2, 1 << SLOT_BITS), ("uint16",))
         counts = Counts(table, np.array([manifest.bayes_spam, manifest.bayes_ham]))
     return Model(
         manifest, Tables(manifest.views, weights, manifest.scales, manifest.bits), counts

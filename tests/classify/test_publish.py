@@ -12,7 +12,7 @@ from filterd.classify.bayes import Counts
 from filterd.classify.features import LOCAL_VIEWS
 from filterd.classify.home import Home
 from filterd.classify.linear import Tables
-from filterd.classify.local import BITS, Fitted, LocalWeights
+from filterd.classify.local import BITS, COUNTED, Fitted, LocalWeights
 from filterd.classify.publish import find, history, manifest_of, published, put_in_force, store
 from filterd.core.errors import ConfigError
 
@@ -20,7 +20,7 @@ from filterd.core.errors import ConfigError
 def a_model(home: Home, number: int) -> str:
     weights = np.full((len(LOCAL_VIEWS), 1 << BITS), number, dtype=np.float32)
     tables = Tables(LOCAL_VIEWS, weights, (1.0,) * len(LOCAL_VIEWS), BITS)
-    fitted = Fitted(LocalWeights(tables, Counts.empty(2, 1 << 20)), 10, 10)
+    fitted = Fitted(LocalWeights(tables, Counts.empty(COUNTED, 1 << 20)), 10, 10)
     manifest = manifest_of(fitted, trained_on=[], measured={}, journal_position=0, notes={})
     return store(home, fitted, manifest, 1e9 + number).manifest.id
 
