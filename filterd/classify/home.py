@@ -18,6 +18,7 @@ from filterd.classify.model import Model
 from filterd.classify.settings import ClassifierSettings
 from filterd.core.check import Opinion
 from filterd.core.errors import ConfigError, ConfigProblem
+from filterd.core.ownership import hand_over
 from filterd.core.transaction import Transaction
 from filterd.mail.message import Message
 
@@ -57,6 +58,7 @@ class Home:
         """Put a model in force; workers follow with their next message."""
         fresh = self.pointer.with_name(f".current.{os.getpid()}")
         fresh.write_text(identity + "\n", encoding="ascii")
+        hand_over(self.folder)  # a worker reads what root's command made at the next message
         fresh.replace(self.pointer)
 
     def prepare(self) -> str:

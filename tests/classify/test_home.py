@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from filterd.classify.home import NONE, Home, LiveClassifier
 from filterd.classify.settings import ClassifierSettings
 from tests.support.builders import a_message
 
+NOBODY = 65534
 MESSAGE = a_message("From: a@b.example\nSubject: x\n\nhello\n")
 
 
@@ -52,3 +56,17 @@ def test_a_pointer_with_a_path_in_it_is_not_followed(tmp_path: Path) -> None:
     home.prepare()
     home.pointer.write_text("../../etc/passwd\n")
     assert home.current() == NONE
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_made_is_the_services_before_a_worker_looks(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.folder.mkdir(mode=0o750)
+    os.chown(home.folder, NOBODY, NOBODY)
+    made = home.model_path("0" * 16) / "weights.npy"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"x")
+    made.chmod(0o600)
+    home.point("0" * 16)
+    for path in (home.models, made.parent, made, home.pointer):
+        assert path.stat().st_uid == NOBODY
