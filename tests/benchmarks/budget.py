@@ -19,21 +19,11 @@ from filterd.app import App
 from filterd.config.load import load
 from filterd.scan.submit import submission
 from tests.benchmarks.load import corpus
+from tests.support.speed import YARDSTICK, yardstick
 
 BUDGET = Path(__file__).with_name("budget.toml")
 MESSAGES = 40
 ROUNDS = 5
-YARDSTICK = 5_000.0  # microseconds that `yardstick` takes on the machine of the budget
-STEPS = 40_000
-
-
-def yardstick() -> float:
-    """Microseconds of CPU that a loop of dictionary and string work takes here and now."""
-    started = time.thread_time()
-    known: dict[int, str] = {}
-    for step in range(STEPS):
-        known[step & 1023] = str(step)
-    return (time.thread_time() - started) * 1e6
 
 
 def costs() -> dict[str, float]:

@@ -14,6 +14,7 @@ from filterd.core.lookup import Answer, Question
 from filterd.dns.zone import Zone
 from tests.support.builders import a_transaction
 from tests.support.signing import rsa_record, signed
+from tests.support.speed import is_within
 
 pytestmark = pytest.mark.benchmark
 
@@ -66,4 +67,4 @@ def test_authentication_of_a_20_kb_message_is_within_its_budget() -> None:
     runs = [once() for _ in range(60)]
     assert 20_000 < len(MESSAGE) < 22_000
     assert runs[0][1].count("pass") >= 3
-    assert sorted(spent for spent, _ in runs)[len(runs) // 4] < BUDGET
+    assert is_within(sorted(spent for spent, _ in runs)[len(runs) // 4], BUDGET)

@@ -27,6 +27,7 @@ from filterd.core.evidence import Hit
 from filterd.core.transaction import Envelope, Session, Transaction
 from filterd.mail.message import Message
 from tests.support.builders import no_dns
+from tests.support.speed import is_within
 
 pytestmark = pytest.mark.fuzz
 
@@ -109,7 +110,7 @@ def test_300_kb_of_anything_takes_under_a_second(bit: bytes, kind: str) -> None:
     )
     started = time.thread_time()
     judge(raw)
-    assert time.thread_time() - started < 1.0
+    assert is_within(time.thread_time() - started, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -146,4 +147,4 @@ def test_a_field_of_100_kib_takes_under_a_second(name: bytes, bit: bytes) -> Non
     raw = name + b": " + bit * (102_400 // len(bit)) + b"\r\n\r\nx"
     started = time.thread_time()
     judge(raw)
-    assert time.thread_time() - started < 1.0
+    assert is_within(time.thread_time() - started, 1.0)

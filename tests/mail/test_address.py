@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from filterd.mail.address import AMBIGUOUS, parse, parse_fields
 from filterd.mail.header import Field
+from tests.support.speed import is_within
 
 # id, From field body, addresses in order, defects, groups
 CASES: list[tuple[str, str, list[str], set[str], list[str]]] = [
@@ -202,7 +203,7 @@ def test_many_long_fields_of_one_name_take_under_a_second() -> None:
     fields = [Field("From", b"<" * 30_000)] * 30
     started = time.thread_time()
     read = parse_fields([*fields, Field("From", b" c@d.example")])
-    assert time.thread_time() - started < 1.0
+    assert is_within(time.thread_time() - started, 1.0)
     assert {"several-fields", "too-long"} <= read.defects
 
 
@@ -247,7 +248,7 @@ HOSTILE = {
 def test_100_kib_of_anything_takes_under_a_second(text: str) -> None:
     started = time.thread_time()
     read = parse(text)
-    assert time.thread_time() - started < 1.0
+    assert is_within(time.thread_time() - started, 1.0)
     assert len(read.mailboxes) <= 5_000
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.mail.header import MOST_BEYOND, Field, Gatherer, Header, split
+from tests.support.speed import is_within
 
 MANY, LONG = 2_000, 1 << 20
 
@@ -139,4 +140,4 @@ def test_any_bytes_give_a_header(raw: bytes) -> None:
 def test_a_mebibyte_of_header_takes_under_a_second(raw: bytes) -> None:
     started = time.thread_time()
     split(raw, MANY, 2 << 20)
-    assert time.thread_time() - started < 1.0
+    assert is_within(time.thread_time() - started, 1.0)

@@ -14,6 +14,7 @@ from filterd.ruleset.backtrack import Backtracking
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.engine import engine
 from filterd.ruleset.syntax import PatternError, parse
+from tests.support.speed import is_within
 
 
 def backtracking(pattern: str, flags: str = "", steps: int = 20_000) -> Backtracking:
@@ -72,8 +73,8 @@ def test_a_hostile_pattern_on_a_hostile_text_gives_up_in_time(
     with Allowance(0.1) as given_up:
         assert searched.search(text) is None
     assert given_up <= {"R"}
-    assert (
-        time.thread_time() - started < 1.0
+    assert is_within(
+        time.thread_time() - started, 1.0
     )  # ten times the allowance: neighbours share the machine
 
 

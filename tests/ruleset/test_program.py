@@ -11,6 +11,7 @@ from filterd.core.evidence import Hit
 from filterd.ruleset.program import Program, compile_program, shown
 from filterd.ruleset.source import Declarations, read_text
 from tests.support.builders import a_transaction
+from tests.support.speed import is_within
 
 
 def compiled(text: str) -> tuple[Program, list[str]]:
@@ -97,4 +98,4 @@ def test_a_thousand_rules_are_tried_in_a_second() -> None:
     started = time.process_time()
     _, problems = compile_program(declared, {})
     assert not problems
-    assert time.process_time() - started < 1.0
+    assert is_within(time.process_time() - started, 1.0)
