@@ -93,7 +93,9 @@ FILTERD_*TABLE*__*KEY*
 ## SIGNALS
 
 `filterd serve` stops at SIGTERM and SIGINT when the sessions in progress have ended, and reads everything
-anew at SIGHUP: the new workers are up before the old ones leave, and what cannot be read changes nothing.
+anew at SIGHUP: the new workers are up before the old ones leave, and what cannot be read changes nothing. Sessions
+that were begun have ten minutes after a reload, 30 s at a stop. Rule files that change are loaded by themselves
+(`rules.reload`). Signals are for the process that `filterd status` names, not for its workers.
 
 ## LOG
 
