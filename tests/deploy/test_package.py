@@ -108,10 +108,15 @@ systemctl daemon-reload; systemctl restart filterd; sleep 5; shows NRestarts
 kill -STOP "$(shows MainPID)"
 for _ in $(seq 200); do [ "$(shows NRestarts)" = 1 ] && break; sleep 0.1; done
 shows NRestarts; until_is active; status
+say dmarc; systemctl is-enabled filterd-dmarc.timer
+printf '[dmarc_reports]\nenabled = true\naddress = "reports@mx.example.org"\nmailer = "none"\n' >/etc/filterd/conf.d/dmarc.toml
+systemctl start filterd-dmarc.service && echo reported; find /var/lib/filterd -user root | wc -l
+systemctl enable --now filterd-dmarc.timer 2>/dev/null; systemctl is-active filterd-dmarc.timer
+rm /etc/filterd/conf.d/dmarc.toml
 say socket; systemctl stop filterd; systemctl enable --now filterd.socket 2>/dev/null; systemctl is-active filterd
 exec 3<>/dev/tcp/127.0.0.1/8895; until_is active; systemctl is-active filterd; status
 systemctl restart filterd; systemctl is-active filterd.socket filterd
-say remove; dpkg --purge filterd >/dev/null 2>&1; systemctl is-active filterd filterd.socket; getent passwd filterd || echo gone
+say remove; dpkg --purge filterd >/dev/null 2>&1; systemctl is-active filterd filterd.socket filterd-dmarc.timer; getent passwd filterd || echo gone
 say end
 """
 
@@ -310,6 +315,12 @@ def test_the_watchdog_replaces_a_service_that_hangs_and_leaves_a_healthy_one(
     assert state.startswith("running since")
 
 
+def test_the_timer_is_there_for_who_wants_reports_and_its_service_makes_them(
+    booted: dict[str, str],
+) -> None:
+    assert booted["dmarc"].splitlines()[1:] == ["disabled", "reported", "0", "active"]
+
+
 def test_the_socket_unit_starts_it_at_the_first_connection_and_outlives_it(
     booted: dict[str, str],
 ) -> None:
@@ -320,4 +331,4 @@ def test_the_socket_unit_starts_it_at_the_first_connection_and_outlives_it(
 
 
 def test_purging_stops_it(booted: dict[str, str]) -> None:
-    assert booted["remove"].splitlines()[1:] == ["inactive", "inactive", "gone"]
+    assert booted["remove"].splitlines()[1:] == ["inactive", "inactive", "inactive", "gone"]

@@ -15,6 +15,7 @@ from tests.support.sandbox import settings
 from tests.support.shared import ROOT
 
 UNIT = ROOT / "deploy" / "systemd" / "filterd.service"
+REPORT = UNIT.with_name("filterd-dmarc.service")
 MAIL = b"From: a@example.org\r\nSubject: hello\r\n\r\nhello http://example.org/\r\n"
 
 needs_systemd = pytest.mark.skipif(
@@ -26,19 +27,23 @@ needs_seccomp = pytest.mark.skipif(
 
 
 @needs_systemd
-def test_the_sandbox_is_rated_2_0_or_better() -> None:
+@pytest.mark.parametrize("unit", [UNIT, REPORT], ids=lambda unit: unit.name)
+def test_the_sandbox_is_rated_2_0_or_better(unit: Path) -> None:
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=yes", "--threshold=20", str(UNIT)],
+        ["systemd-analyze", "security", "--offline=yes", "--threshold=20", str(unit)],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", ["filterd.service", "filterd.socket"])
+@pytest.mark.parametrize(
+    "name",
+    ["filterd.service", "filterd.socket", "filterd-dmarc.service", "filterd-dmarc.timer"],
+)
 def test_the_units_are_valid(name: str, tmp_path: Path) -> None:
-    for unit in (UNIT, UNIT.with_suffix(".socket")):
-        text = unit.read_text().replace("/usr/bin/filterd serve", "/bin/true")
+    for unit in UNIT.parent.glob("filterd*.[st]*"):
+        text = unit.read_text().replace("/usr/bin/filterd", "/bin/true")
         (tmp_path / unit.name).write_text(text)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)],
@@ -57,6 +62,17 @@ def test_what_is_reloaded_watched_and_stopped() -> None:
     ]  # the master alone gets SIGTERM; workers end their sessions
     assert int(said["WatchdogSec"][0].removesuffix("s")) >= 10
     assert int(said["TimeoutStopSec"][0].removesuffix("s")) > 30  # staff: a worker's patience
+
+
+def test_reports_are_sent_by_the_same_user_in_the_same_sandbox() -> None:
+    of_service = {
+        "Documentation", "Before", "Type", "NotifyAccess", "ExecStart", "ExecReload", "Restart", "RestartSec",
+        "WatchdogSec", "TimeoutStopSec", "KillMode", "LimitNOFILE", "TasksMax", "ReadWritePaths", "WantedBy",
+        "Description", "RuntimeDirectory", "RuntimeDirectoryMode", "ConfigurationDirectory",
+    }  # fmt: skip
+    service, report = settings(UNIT), settings(REPORT)
+    assert {k: v for k, v in service.items() if k not in of_service}.items() <= report.items()
+    assert "RuntimeDirectory" not in report  # its end would remove the running service's
 
 
 @needs_systemd
