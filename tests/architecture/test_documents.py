@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -75,6 +76,21 @@ def unknown_part(arguments: list[str]) -> str:
 def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text("utf-8"))
     missing = [x for x in links if "://" not in x and not (document.parent / x).exists()]
+    assert missing == []
+
+
+def test_every_module_and_setting_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "filterd/README.md").read_text("utf-8")
+    settings = (ROOT / "deploy/man/filterd.toml.5.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z_]+(?:\.[A-Za-z_]+)+)`", text))
+    assert len(named) > 20
+    missing = []
+    for name in sorted(named):
+        try:
+            pkgutil.resolve_name(f"filterd.{name}")
+        except (ImportError, AttributeError):
+            if f"**{name}**" not in settings:
+                missing.append(name)
     assert missing == []
 
 
