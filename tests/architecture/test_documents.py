@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from filterd.config.load import load
 from filterd.frontends.cli.main import COMMANDS, cli
 from tests.support.console import ROOT, Step, commands_in, matches, run, shell_lines, steps
 
@@ -77,6 +78,17 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text("utf-8"))
     missing = [x for x in links if "://" not in x and not (document.parent / x).exists()]
     assert missing == []
+
+
+def test_the_settings_that_the_operating_manual_shows_are_taken(tmp_path: Path) -> None:
+    blocks = re.findall(
+        r"```toml\n(.*?)```", (ROOT / "deploy/README.md").read_text("utf-8"), re.DOTALL
+    )
+    assert len(blocks) > 4
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block, "utf-8")
+        load(path, {}, {})  # a key that does not exist is an error
 
 
 def test_every_module_and_setting_that_the_architecture_names_exists() -> None:
