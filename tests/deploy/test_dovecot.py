@@ -171,6 +171,20 @@ def test_into_junk_is_spam_and_out_of_it_ham(dovecot: Path, tmp_path: Path) -> N
     assert opinion.points < 0
 
 
+@pytest.mark.parametrize("script", ["learn-spam.sieve", "learn-ham.sieve"])
+def test_sievec_compiles_the_scripts_with_our_settings(dovecot: Path, script: str) -> None:
+    source = dovecot / "lib" / script
+    done = subprocess.run(
+        ["sievec", "-c", str(dovecot / "dovecot.conf"), str(source)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert source.with_suffix(".svbin").stat().st_size > 0
+
+
 def test_from_junk_to_the_bin_says_nothing(dovecot: Path) -> None:
     put(dovecot, MAIL)
     session(dovecot, "CREATE Junk", "CREATE Trash", "SELECT INBOX", "MOVE 1 Junk")
