@@ -1,14 +1,13 @@
 """Every command of the documents is run: here, by the test named in ELSEWHERE, or NOWHERE with the reason.
 
-A command is a line of a ```sh block, an indented line of README.Debian and deploy/dovecot, or a span of
-`code` that begins with a program of PROGRAMS and is more than the name of a command. Those without a line in a
-table are run as they are written, beside a service of their own (`scene`), with its places instead of
+What a command is says tests/support/console.py (`written`). Those without a line in a table are run as they are written, beside a service of their own (`scene`), with its places instead of
 the machine's (`Scene.here`), and must succeed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -23,7 +22,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import pytest
 
 from deploy.demo.postfix import free_ports
@@ -34,10 +32,11 @@ from filterd.core.clock import SystemClock
 from filterd.core.history import VerdictRecord
 from filterd.core.stores import Terms
 from filterd.core.verdict import Action, ScoredHit
-from filterd.frontends.cli.main import cli, run
+from filterd.frontends.cli.main import run
+from filterd.frontends.cli.store import FORM
 from filterd.store import open_history, open_stores
 from tests.classify.mailbox import fill
-from tests.support.console import ROOT
+from tests.support.console import ROOT, written
 from tests.support.redisserver import RedisServer
 
 DOCUMENTS = sorted(
@@ -45,12 +44,6 @@ DOCUMENTS = sorted(
     for pattern in ("*.md", "*/README.md", "filterd/*/README.md", "deploy/*/README*", "deploy/man/*.md")
     for path in ROOT.glob(pattern)
 )  # fmt: skip
-INDENTED = ("deploy/debian/README.Debian", "deploy/dovecot/README.md")
-PROGRAMS = (
-    "filterd", "./deploy/", "deploy/debian/build", "postconf", "postfix", "systemctl", "systemd-analyze",
-    "apt ", "apt-get", "curl", "sqlite3", "python -m", ".venv/bin/", "docker", "kubectl", "redis-cli",
-)  # fmt: skip
-
 PACKAGE = "tests/deploy/test_package.py"
 SELF = "tests/architecture/test_commands.py"
 WIRE = "tests/stories/test_wire.py"
@@ -129,58 +122,8 @@ NOWHERE = {
     "setfacl": "needs the users filterd and vmail",
     "python -m tests.benchmarks.classifiers": "needs other filters and measures for an hour",
     "python -m tests.benchmarks.classifier_bars": "needs labelled mail that is not ours to ship",
+    "python -m tests.benchmarks.classifier_curves": "needs labelled mail that is not ours to ship",
 }
-
-
-@dataclass(frozen=True)
-class Written:
-    """One simple command of a document."""
-
-    place: str
-    text: str
-
-
-def written(document: Path) -> Iterator[Written]:
-    """Every command of a document, in order; `a && b` is two."""
-    name = str(document.relative_to(ROOT))
-    inside = ""
-    for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):
-        found: list[str] = []
-        if fence := re.match(r"```(\w*)$", line):
-            inside = "" if inside else fence[1] or "text"
-        elif inside:
-            found = [line] if inside in {"sh", "bash"} else []
-        elif line.startswith("    ") and name in INDENTED:
-            found = [re.split(r"  +", line.strip())[0]]
-        else:
-            found = [s for s in re.findall(r"`([^`]+)`", line) if is_command(s)]
-        for text in found:
-            for part in re.sub(r"(^|\s+)#.*", "", text).split(" && "):
-                if part.strip() and not part.startswith(("[", "sockets =")):
-                    yield Written(f"{name}:{number}", part.strip())
-
-
-def is_command(span: str) -> bool:
-    """A span of code that can be typed as it is, not only the name of a command."""
-    if not span.startswith(PROGRAMS) or not (" " in span or span.startswith("./")):
-        return False
-    words = span.split()
-    if words[0] != "filterd":
-        return not span.endswith("/")
-    command: click.Command = cli
-    rest = words[1:]
-    while isinstance(command, click.Group):
-        below = command.get_command(click.Context(command), rest[0]) if rest else None
-        if below is None:
-            return bool(rest)
-        command, rest = below, rest[1:]
-    try:
-        command.make_context("filterd", rest)
-    except click.MissingParameter:
-        return False
-    except click.UsageError:
-        return True
-    return True
 
 
 ALL = [w for document in DOCUMENTS for w in written(document)]
@@ -232,14 +175,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         )
     for name in ("filterd-drop", "learn-spam.sieve", "learn-ham.sieve", "dovecot-2.3.conf"):
         shutil.copy(ROOT / "deploy/dovecot" / name, folder)
-    for rules in (
-        "rules",
-        "FOLDER",
-    ):  # few rules: the shipped ones take a second to compile, each time
+    # few rules: the shipped ones take a second to compile, each time
+    for rules in ("rules", "FOLDER"):
         (folder / rules / "mine.toml").write_text(
             '[rule.MINE]\nwhere = "subject"\nmatch = "rhubarb"\nscore = 1.0\ndescribe = "Rhubarb."\n'
             'hit = ["rhubarb"]\nmiss = ["custard"]\n'
         )
+    (folder / "state.jsonl").write_text(json.dumps({"filterd_state": FORM}) + "\n")
     (folder / "allow").write_text("ann@example.org\n192.0.2.0/24\n")
     (folder / "postfix/main.cf").write_text("compatibility_level = 3.6\n")
     redis = RedisServer(folder) if RedisServer.available() else None
