@@ -1,7 +1,8 @@
 """Every command of the documents is run: here, by the test named in ELSEWHERE, or NOWHERE with the reason.
 
-What a command is says tests/support/console.py (`written`). Those without a line in a table are run as they are written, beside a service of their own (`scene`), with its places instead of
-the machine's (`Scene.here`), and must succeed.
+What a command is says tests/support/console.py (`written`). Those without a line in a table are run as they
+are written, beside a service of their own (`scene`), with its places instead of the machine's (`Scene.here`),
+and must succeed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from filterd.frontends.cli.main import run
 from filterd.frontends.cli.store import FORM
 from filterd.store import open_history, open_stores
 from tests.classify.mailbox import fill
-from tests.support.console import ROOT, written
+from tests.support.console import ROOT, is_command, written
 from tests.support.redisserver import RedisServer
 
 DOCUMENTS = sorted(
@@ -340,3 +341,21 @@ def test_a_command_is_run_where_the_table_says(begins: str) -> None:
 def test_the_tables_name_only_commands_that_are_documented() -> None:
     used = {longest(w.text, {**ELSEWHERE, **NOWHERE}) for w in ALL}
     assert [k for k in (*ELSEWHERE, *NOWHERE) if k not in used] == []
+
+
+@pytest.mark.parametrize(
+    ("span", "answer"),
+    [("filterd status", True), ("filterd scan FILE", True), ("filterd nonsense", True), ("filterd history --nope", True),
+     ("filterd learn", False), ("filterd rules", False), ("filterd", False), ("deploy/debian/", False),
+     ("systemctl reload filterd", True), ("filterd.toml", False), ("./deploy/run", True)],
+)  # fmt: skip
+def test_what_is_a_command_and_what_only_a_name(span: str, answer: bool) -> None:
+    assert is_command(span) is answer
+
+
+def test_commands_are_found_in_blocks_and_in_the_text() -> None:
+    readme = ROOT / "deploy/README.md"
+    found = [w.text for w in written(readme)]
+    assert "filterd wire postfix --undo" in found  # sh block, comment left out
+    assert "filterd greylist report" in found  # span
+    assert not any("filterd.rules.yml" in text or "INPUT_MAIL_FILTER" in text for text in found)

@@ -1,4 +1,4 @@
-"""Documents as tests: run their console blocks and compare what they claim.
+"""Documents as tests: run their console blocks and compare what they claim; find all of their commands.
 
 A block of ```console has commands after "$ " (continued after "> ") and what they print. "..." stands for
 any text within a line; a line that is only "..." stands for any lines.
@@ -15,7 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+from filterd.frontends.cli.main import cli
+
 ROOT = Path(__file__).resolve().parents[2]
+# Documents whose indented lines are commands, and how a span of code begins that is one.
+INDENTED = ("deploy/debian/README.Debian", "deploy/dovecot/README.md")
+PROGRAMS = (
+    "filterd", "./deploy/", "deploy/debian/build", "postconf", "postfix", "systemctl", "systemd-analyze",
+    "apt ", "apt-get", "curl", "sqlite3", "python -m", ".venv/bin/", "docker", "kubectl", "redis-cli",
+)  # fmt: skip
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -83,6 +93,57 @@ def commands_in(line: str) -> Iterator[list[str]]:
             part = part[1:]
         if part and part[0] == "filterd":
             yield part[1:]
+
+
+@dataclass(frozen=True)
+class Written:
+    """One simple command of a document."""
+
+    place: str
+    text: str
+
+
+def written(document: Path) -> Iterator[Written]:
+    """Every command of a document, in order; `a && b` is two."""
+    name = str(document.relative_to(ROOT))
+    inside = ""
+    for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):
+        found: list[str] = []
+        if fence := re.match(r"```(\w*)$", line):
+            inside = "" if inside else fence[1] or "text"
+        elif inside:
+            found = [line] if inside in {"sh", "bash"} else []
+        elif line.startswith("    ") and name in INDENTED:
+            found = [re.split(r"  +", line.strip())[0]]
+        else:
+            found = [s for s in re.findall(r"`([^`]+)`", line) if is_command(s)]
+        for text in found:
+            for part in re.sub(r"(^|\s+)#.*", "", text).split(" && "):
+                if part.strip() and not part.startswith(("[", "sockets =")):
+                    yield Written(f"{name}:{number}", part.strip())
+
+
+def is_command(span: str) -> bool:
+    """A span of code that can be typed as it is, not only the name of a command."""
+    if not span.startswith(PROGRAMS) or not (" " in span or span.startswith("./")):
+        return False
+    words = span.split()
+    if words[0] != "filterd":
+        return not span.endswith("/")
+    command: click.Command = cli
+    rest = words[1:]
+    while isinstance(command, click.Group):
+        below = command.get_command(click.Context(command), rest[0]) if rest else None
+        if below is None:
+            return bool(rest)
+        command, rest = below, rest[1:]
+    try:
+        command.make_context("filterd", rest)
+    except click.MissingParameter:
+        return False
+    except click.UsageError:
+        return True
+    return True
 
 
 def run(step: Step, folder: Path) -> str:
