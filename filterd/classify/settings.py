@@ -10,7 +10,7 @@ from filterd.core.settings import Flag, Settings
 
 
 class ClassifierSettings(Settings):
-    """`[classifier]` of filterd.toml."""
+    """Which model is in force, how much its points may be, and what it learns by itself."""
 
     enabled: Flag = Field(
         default=True,
