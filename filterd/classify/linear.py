@@ -103,6 +103,13 @@ class Tables:
         self.move(features, steps)
         return tuple(steps)
 
+    def shift(self, features: Features, by: float) -> tuple[float, ...]:
+        """Move each view's score of this message by so much; the steps taken."""
+        runs = [features.run(view) for view in self.views]
+        steps = [by / math.sqrt(stop - start) if start < stop else 0.0 for start, stop in runs]
+        self.move(features, steps)
+        return tuple(steps)
+
     def move(self, features: Features, steps: Sequence[float], sign: int = 1) -> None:
         """Add each view's step to the weights of what is present; -1 takes it back."""
         if not any(steps):
