@@ -244,9 +244,9 @@ def remember(folder: Path) -> None:
     history.close()
 
 
-def ready(url: str, log: Path) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+def ready(url: str, log: Path, service: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and service.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=2) as answer:
                 if answer.status == 200:
@@ -322,11 +322,11 @@ def started(
     with (folder / "log").open("wb") as log:
         service = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            ready(f"http://{http}/readyz", folder / "log")
+            ready(f"http://{http}/readyz", folder / "log", service)
             yield
         finally:
             service.send_signal(signal.SIGTERM)
-            service.wait(20)
+            service.wait(60)
 
 
 @pytest.mark.parametrize("begins", ELSEWHERE)
