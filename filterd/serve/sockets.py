@@ -6,6 +6,7 @@ Owns:   Listen, Listeners. Spellings of addresses are config.listen's.
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import os
 import pwd
@@ -30,6 +31,12 @@ class Listen:
     mode: int = 0o660
     owner: str = ""
     group: str = ""
+
+    def __post_init__(self) -> None:
+        """A reload that changes them must not take a port for another one."""
+        if not self.socket.is_unix:
+            for name, none in (("mode", 0o660), ("owner", ""), ("group", "")):
+                object.__setattr__(self, name, none)
 
     def __str__(self) -> str:
         return str(self.socket)
@@ -84,7 +91,7 @@ def _open_unix(listen: Listen) -> socket.socket:
         uid = pwd.getpwnam(listen.owner).pw_uid if listen.owner else -1
         gid = grp.getgrnam(listen.group).gr_gid if listen.group else -1
         if uid != -1 or gid != -1:
-            os.chown(path, uid, gid)
+            _give(path, uid, gid)
         path.chmod(listen.mode)
         found.listen(BACKLOG)
     except KeyError as error:
@@ -94,6 +101,19 @@ def _open_unix(listen: Listen) -> socket.socket:
         found.close()
         raise _problem(listen, error) from error
     return found
+
+
+def _give(path: Path, uid: int, gid: int) -> None:
+    """Change owner and group; where the folder gives its own group to files, that one may stay.
+
+    In a user namespace (PrivateUsers= of the unit) a group that is not ours cannot even be named: EINVAL.
+    """
+    try:
+        os.chown(path, uid, gid)
+    except OSError as error:
+        has_group = path.parent.stat().st_mode & stat.S_ISGID
+        if uid != -1 or not has_group or error.errno not in {errno.EINVAL, errno.EPERM}:
+            raise
 
 
 def _is_served(path: Path) -> bool:

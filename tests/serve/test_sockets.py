@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.demo.postfix import free_ports
 from filterd.config.listen import Socket
 from filterd.core.errors import ConfigError
 from filterd.serve.sockets import Listen, Listeners, open_listener
@@ -57,6 +59,21 @@ def test_an_unknown_owner_is_an_error_with_its_name(
         open_listener(listen)
 
 
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EPERM])
+def test_a_group_that_cannot_be_given_is_left_to_a_folder_that_gives_its_own(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "chown", refuse)
+    listen = Listen(Socket(path=str(tmp_path / "s")), group="root")
+    with pytest.raises(ConfigError, match=os.strerror(code)):
+        open_listener(listen)
+    tmp_path.chmod(0o2750)
+    open_listener(listen).close()
+
+
 def test_reload_keeps_what_stays_and_closes_what_goes(tmp_path: Path) -> None:
     first, second = unix(tmp_path / "a.sock"), unix(tmp_path / "b.sock")
     listeners = Listeners()
@@ -67,6 +84,16 @@ def test_reload_keeps_what_stays_and_closes_what_goes(tmp_path: Path) -> None:
     assert not (tmp_path / "a.sock").exists()
     listeners.close()
     assert not (tmp_path / "b.sock").exists()
+
+
+def test_a_reload_that_names_a_group_keeps_the_port(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    address = Socket(host="127.0.0.1", port=port)
+    listeners = Listeners()
+    kept = listeners.settle([Listen(address)])
+    both = listeners.settle([Listen(address, 0o600, group="root"), unix(tmp_path / "a.sock")])
+    assert set(kept.values()) <= set(both.values())
+    listeners.close()
 
 
 def test_a_reload_that_cannot_bind_changes_nothing(tmp_path: Path) -> None:
