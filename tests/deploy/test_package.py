@@ -100,6 +100,14 @@ say state; shows StatusText; status; ps -o user= -p "$(shows MainPID)"
 say reload; before="$(shows MainPID)"; systemctl reload filterd
 for _ in $(seq 200); do status | grep -q 'generation 2' && break; sleep 0.1; done
 status; [ "$before" = "$(shows MainPID)" ] && echo same process
+say unix; cat >/etc/filterd/conf.d/socket.toml <<'TOML'
+[milter]
+sockets = ["inet:127.0.0.1:8895", "unix:/var/spool/postfix/filterd/milter.sock"]
+socket_group = "postfix"
+TOML
+systemctl reload filterd
+for _ in $(seq 30); do [ -S /var/spool/postfix/filterd/milter.sock ] && break; sleep 0.1; done
+stat -c '%U:%G %a' /var/spool/postfix/filterd/milter.sock; rm /etc/filterd/conf.d/socket.toml
 say learn; printf 'From: a@b.example\nSubject: x\n\nhello\n' >/tmp/x.eml
 filterd learn ham /tmp/x.eml; filterd history >/dev/null 2>&1; find /var/lib/filterd -user root | wc -l
 say watchdog; mkdir -p /run/systemd/system/filterd.service.d
@@ -301,6 +309,10 @@ def test_systemd_starts_it_when_it_is_installed_and_hears_that_it_is_ready(
 def test_systemd_reloads_it_in_the_same_process(booted: dict[str, str]) -> None:
     assert "generation 2" in booted["reload"]
     assert "same process" in booted["reload"]
+
+
+def test_its_sandbox_gives_a_socket_in_the_chroot_to_postfix(booted: dict[str, str]) -> None:
+    assert booted["unix"].splitlines()[1:] == ["filterd:postfix 660"]
 
 
 def test_what_root_learns_belongs_to_the_service(booted: dict[str, str]) -> None:
