@@ -113,6 +113,7 @@ class Assembly:
     plan: Plan
     classifier: Classifier | None
     sealing: Sealing
+    model: str = "none"  # what `classifier` answers with, for people
     problems: tuple[ConfigProblem, ...] = ()  # of what the filter can go on without
 
     @classmethod
@@ -124,7 +125,8 @@ class Assembly:
         classifier = open_classifier(settings.classifier, settings.state_dir)
         problems = classifier.problems if classifier is not None else ()
         sealing = Sealing.load(settings.signing)
-        return cls(settings, rules, checks, classifier, sealing, problems)
+        model = classifier.summary if classifier is not None else "none"
+        return cls(settings, rules, checks, classifier, sealing, model, problems)
 
     def warm(self) -> None:
         """Scan one message before the fork: what the first one makes is then there, and shared.

@@ -107,6 +107,7 @@ def generation(loaded: Loaded) -> Generation:
         "files": [str(path) for path in loaded.files],
         "sockets": [str(address) for address in milter.sockets],
         "rules": assembly.rules.summary,
+        "model": assembly.model,
         "store": settings.store.kind,
     }
     rules = assembly.rules

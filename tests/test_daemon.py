@@ -6,12 +6,14 @@ import resource
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from filterd.config.load import Loaded, load
 from filterd.core.errors import ConfigError
+from filterd.core.shipped import shipped
 from filterd.daemon import DESCRIPTORS, drop_privileges, generation
 
 
@@ -37,6 +39,8 @@ def test_a_generation_has_a_job_for_each_socket(tmp_path: Path) -> None:
     ]
     assert found.jobs[1].listen.path == f"{tmp_path}/m.sock"
     assert "checks" in found.summary
+    made = tomllib.loads((shipped("models") / "ham-spam/manifest.toml").read_text())["id"]
+    assert found.facts["model"] == f"shipped {made}, not taught here"
 
 
 def test_changed_rule_files_are_noticed_once_each_time(tmp_path: Path) -> None:

@@ -108,6 +108,19 @@ class LiveClassifier:
         self.problems = ()
         return live
 
+    @property
+    def summary(self) -> str:
+        """Which models answer, as status shows it."""
+        shipped = (
+            f"shipped {self.shipped.manifest.id}"
+            if self.shipped is not None
+            else "none shipped"
+        )
+        live = self._scoring.live
+        if live is None:
+            return f"{shipped}, not taught here"
+        return f"{shipped}, taught here {live.spam} spam and {live.ham} ham at the last reload"
+
     def classify(self, message: Message, tx: Transaction | None = None) -> Opinion | None:
         """The opinion on a message; None without any model."""
         scoring = self.refresh()

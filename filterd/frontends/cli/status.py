@@ -167,7 +167,7 @@ def show(found: Mapping[str, Any], now: float) -> None:
         why = reasons.get(zone, "paused by a worker")
         out.print(f"[yellow]DNS list not believed:[/] {escape(f'{zone}: {why}')}")
     for key in sorted(set(found) - _SAID):
-        out.print(f"{key}: {escape(_plain(found[key]))}")
+        out.print(f"{key}: {escape(_plain(found[key]) or 'none')}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("check", "", "from", "on error", "not in profiles"):
         table.add_column(title)

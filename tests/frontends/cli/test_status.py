@@ -39,7 +39,7 @@ def write_status(state: Path, **changes: Any) -> None:
     now = time.time()  # noqa: TID251 - the command reads the real clock
     status = {
         "pid": os.getpid(), "started": now - 600, "written": now, "generation": 2, "restarts": 1,
-        "reload_problem": "", "checks": {OFF: False}, "rules": "412 rules", "store": "sqlite",
+        "reload_problem": "", "checks": {OFF: False}, "rules": "412 rules", "store": "sqlite", "files": [],
         "workers": [{"pid": 77, "job": "milter", "generation": 2, "since": now - 90, "retiring": True}],
         **changes,
     }  # fmt: skip
@@ -67,6 +67,7 @@ def test_a_running_service_is_shown_with_its_workers_and_checks(
     assert "last reload failed, the old set runs on: rules/10.toml:3: [no]" in lines
     assert "worker 77 (milter) since 90 s, generation 2, retiring" in lines
     assert "rules: 412 rules" in lines
+    assert "files: none" in lines
     assert any(
         x.startswith(f"{OFF} off ") and f"checks.{OFF}.enabled = false" in x for x in lines
     )
