@@ -19,7 +19,7 @@ from pathlib import Path
 from filterd.config.listen import Socket
 from filterd.core.errors import ConfigError, ConfigProblem
 
-BACKLOG = 128
+BACKLOG = 4096  # a burst of a large MTA; the kernel cuts it to net.core.somaxconn
 _FIRST_INHERITED = 3  # sd_listen_fds(3)
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import milter
 
 from filterd.core.stage import Stage
-from filterd.frontends.milter import negotiate
+from filterd.frontends.milter import negotiate, nudge
 from filterd.frontends.milter.session import MilterSession
 from filterd.scan.scanner import Scanner
 
@@ -47,6 +47,10 @@ class MilterService:
         self._live: set[int] = set()
         self._listening = -1
         self._main_thread = 0
+        self._nudges: nudge.Nudges | None = None
+        self._own: list[int] = []  # the worker's sessions with itself
+        self._turn = threading.Lock()  # of what libmilter listens on
+        self._is_retired = False
         self.served = 0  # sessions ended
         self.hung_up = 0  # of them: without another command after an answer that was held
 
@@ -60,11 +64,12 @@ class MilterService:
         ctypes.CDLL("libmilter.so.1.0.1").smfi_setmaxdatasize(ctypes.c_size_t(MAX_DATA_SIZE))
         milter.set_flags(negotiate.ACTIONS | milter.SETSYMLIST)
         milter.set_exception_policy(milter.TEMPFAIL)
-        self._register()
-        self._adopt(listener)
+        self._register(listener)
         self._main_thread = threading.get_ident()
         signal.signal(KICK, lambda _number, _frame: None)
         milter.settimeout(CALLBACK_TIMEOUT)
+        self._nudges = self._open(listener.family)
+        self._nudges.start(lambda: self._live)
         milter.main()
 
     def retire(self, patience: float) -> None:
@@ -75,7 +80,11 @@ class MilterService:
         dead.bind("")  # an abstract address nobody knows
         dead.listen(1)
         dead.setblocking(False)
-        os.dup2(dead.fileno(), self._listening)
+        with self._turn:
+            self._is_retired = True
+            self._listen(dead)
+        if self._nudges is not None:
+            self._nudges.close()
         end = time.monotonic() + patience
         quiet_rounds = 0  # a connection accepted just now has not called back yet
         while time.monotonic() < end and quiet_rounds < 5:
@@ -88,7 +97,7 @@ class MilterService:
 
     # -- libmilter --------------------------------------------------------------------------
 
-    def _register(self) -> None:
+    def _register(self, listener: socket.socket) -> None:
         stages = frozenset(
             stage
             for profile in self._scanner.profiles.values()
@@ -97,6 +106,12 @@ class MilterService:
         )
 
         def begin(ctx: Any, offer: list[int]) -> int:
+            if len(self._own) < nudge.COUNT:  # nobody else knows where to connect yet
+                self._own.append(id(ctx))
+                if len(self._own) == nudge.COUNT:
+                    self._adopt(listener)
+                offer[:] = [0, 0, 0, 0]
+                return milter.CONTINUE
             granted = negotiate.settle(ctx, offer, stages)
             session = MilterSession(ctx, self._scanner, self._sleep, granted)
             ctx.setpriv(session)
@@ -137,14 +152,14 @@ class MilterService:
         milter.set_close_callback(close)
         milter.register(self._name, negotiate=begin)
 
-    def _adopt(self, listener: socket.socket) -> None:
-        """Make libmilter listen on `listener`, whatever its family."""
+    def _open(self, family: int) -> nudge.Nudges:
+        """Make libmilter listen where nobody comes but ourselves; our sessions wait there for `main`."""
         before = _listening_sockets()
         private: Path | None = None
-        if listener.family == socket.AF_UNIX:
+        if family == socket.AF_UNIX:
             private = Path(tempfile.mkdtemp(prefix="filterd-")) / "private"
             milter.setconn(f"unix:{private}")
-        elif listener.family == socket.AF_INET6:
+        elif family == socket.AF_INET6:
             milter.setconn("inet6:0@::1")
         else:
             milter.setconn("inet:0@127.0.0.1")
@@ -153,12 +168,25 @@ class MilterService:
         if len(fresh) != 1:
             raise RuntimeError(f"libmilter opened {len(fresh)} listening sockets, expected 1")
         self._listening = fresh.pop()
-        listener.setblocking(False)  # several workers wake up, one accepts, the others go on
-        os.dup2(listener.fileno(), self._listening)
-        listener.close()  # one descriptor, so that retiring lets go of it
+        with socket.socket(fileno=os.dup(self._listening)) as listening:
+            nudges = nudge.Nudges(listening.getsockname(), family)
         if private is not None:
             private.unlink(missing_ok=True)
             private.parent.rmdir()
+        return nudges
+
+    def _adopt(self, listener: socket.socket) -> None:
+        """Listen for the MTA."""
+        listener.setblocking(False)  # several workers wake up, one accepts, the others go on
+        with self._turn:
+            if not self._is_retired:
+                self._listen(listener)
+        listener.close()  # one descriptor, so that retiring lets go of it
+
+    def _listen(self, listener: socket.socket) -> None:
+        os.dup2(listener.fileno(), self._listening)
+        # a poll that began before keeps the old listener open, up to 5 s: interrupt it
+        signal.pthread_kill(self._main_thread, KICK)
 
 
 def _listening_sockets() -> set[int]:
