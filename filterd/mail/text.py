@@ -33,7 +33,7 @@ def decode_words(value: bytes) -> str:
     Adjacent encoded words of one charset are joined before decoding, because senders split
     characters between them; white space between encoded words vanishes (RFC 2047 6.2).
     """
-    if b"=?" not in value:
+    if value.find(b"=?") < 0:
         return _plain(value)
     pieces: list[str] = []
     pending = b""  # decoded bytes of adjacent encoded words
