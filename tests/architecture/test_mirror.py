@@ -41,7 +41,7 @@ def modules() -> set[str]:
     }
 
 
-def tests() -> set[str]:
+def mirrored() -> set[str]:
     found = set()
     for path in (ROOT / "tests").rglob("test_*.py"):
         relative = path.relative_to(ROOT / "tests")
@@ -54,10 +54,10 @@ def tests() -> set[str]:
 def test_every_module_has_a_test_file() -> None:
     settings = {name for name in modules() if name.endswith("/settings.py")}
     excused = WITHOUT_BEHAVIOUR | settings
-    assert sorted(modules() - tests() - excused) == []
+    assert sorted(modules() - mirrored() - excused) == []
 
 
 def test_no_module_is_excused_that_has_a_test_or_is_gone() -> None:
     excused = WITHOUT_BEHAVIOUR
-    assert sorted(excused & tests()) == []
+    assert sorted(excused & mirrored()) == []
     assert sorted(excused - modules()) == []
