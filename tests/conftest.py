@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import shared  # noqa: F401 - takes $FILTERD_SHARED before it is cleared below
+pytest.register_assert_rewrite("tests.support.heuristics")
+
+from tests.support import shared  # noqa: E402, F401 - takes $FILTERD_SHARED before it is cleared below
 
 INTERNET = {socket.AF_INET, socket.AF_INET6}
 QUIET = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from types import TracebackType
-from typing import Self
 
 import dns.exception
 import dns.flags
@@ -20,11 +18,12 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from deploy.demo.running import Running
 from filterd.core.lookup import Answer, Question, RRType, Status
 from filterd.dns.zone import Zone
 
 
-class Nameserver:
+class Nameserver(Running):
     """Answers from construction to `close`; `asked` counts questions by name."""
 
     def __init__(self, zone_text: str) -> None:
@@ -80,17 +79,6 @@ class Nameserver:
         """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _texts(answer: Answer) -> list[str]:

@@ -24,8 +24,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from deploy.demo.running import Running
 
 SBIN = "/usr/sbin:/usr/bin:/sbin:/bin"
 COMMAND_SECONDS = 30.0
@@ -72,7 +72,7 @@ class Queued:
     reasons: tuple[str, ...]
 
 
-class PrivatePostfix:
+class PrivatePostfix(Running):
     """A Postfix that accepts mail for every domain on loopback and relays it to `next_hop`.
 
     `milters` are smtpd_milters entries as main.cf takes them; `main` adds or replaces main.cf parameters.
@@ -192,22 +192,6 @@ class PrivatePostfix:
         """End everything and remove all files."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # -- looking inside
 

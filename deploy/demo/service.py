@@ -16,17 +16,16 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.demo.postfix import free_ports, wait_until
+from deploy.demo.running import Running
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 
 
-class Service:
+class Service(Running):
     """The service with given settings, dotted key to value: {"checks.greylist.enabled": False}.
 
     Unless said otherwise it has two workers, an inet socket (else a UNIX one at `socket_path`), DNS at `nameserver` (or a closed port:
@@ -136,22 +135,6 @@ class Service:
         """End it and remove all files."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # -- looking inside
 

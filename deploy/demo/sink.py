@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from deploy.demo.running import Running
 
 MAX_LINE = 1 << 20  # bytes; Postfix breaks lines at 998, so a longer one is a fault of ours
 
@@ -37,7 +37,7 @@ class Delivery:
         return found
 
 
-class SmtpSink:
+class SmtpSink(Running):
     """Listens on a free loopback port from construction to `close`; safe to read at any time."""
 
     def __init__(self, on_delivery: Callable[[Delivery], None] | None = None) -> None:
@@ -90,17 +90,6 @@ class SmtpSink:
         """Stop listening; dialogues in progress end with their clients."""
         self._server.shutdown()
         self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -12,7 +12,7 @@ from filterd.checks import attachment
 from filterd.checks.attachment import CHECK, Settings
 from filterd.limits import LIMITS
 from filterd.mail.archive import Listing
-from tests.support.heuristics import mail, multipart, symbols
+from tests.support.heuristics import mail, multipart, symbols, table
 
 PROGRAM = b"MZ\x90\x00" + b"\0" * 200
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 200
@@ -84,16 +84,7 @@ MISSES: list[tuple[str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
-)
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(("symbol", "message"), MISSES, ids=[s for s, _ in MISSES])
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
+test_hits, test_misses, test_every_symbol_has_a_case = table(CHECK, HITS, MISSES)
 
 
 def test_ordinary_messages_hit_nothing() -> None:
@@ -128,7 +119,3 @@ def test_the_admin_says_which_extensions_are_dangerous() -> None:
     settings = Settings(extensions=("pdf",))
     assert "ATTACHMENT_EXECUTABLE" in symbols(CHECK, file("a.pdf", b"%PDF"), settings)
     assert "ATTACHMENT_EXECUTABLE" not in symbols(CHECK, file("a.js", b"x"), settings)
-
-
-def test_every_symbol_has_a_case() -> None:
-    assert {symbol for symbol, _ in HITS} == set(CHECK.symbols)

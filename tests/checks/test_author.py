@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from filterd.checks.author import CHECK, Settings
 from filterd.core.evidence import AuthResult
 from filterd.mail.authres import Property
-from tests.support.heuristics import mail, symbols
+from tests.support.heuristics import mail, symbols, table
 
 HITS: list[tuple[str, bytes]] = [
     ("FROM_NO_ADDRESS", mail(**{"from": "Bob Miller"})),
@@ -61,27 +59,13 @@ MISSES: list[tuple[str, bytes]] = [
 OURS = Settings(own_domains=("example.net",))
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
+test_hits, test_misses, test_every_symbol_has_a_case = table(
+    CHECK, HITS, MISSES, {"FROM_OWN_UNPROVEN", "FROM_NAME_OWN_DOMAIN", "FROM_VIP_NAME"}
 )
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(
-    ("symbol", "message"), MISSES, ids=[f"{s}-{n}" for n, (s, _) in enumerate(MISSES)]
-)
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
 
 
 def test_an_ordinary_message_hits_nothing() -> None:
     assert symbols(CHECK, mail()) == set()
-
-
-def test_every_symbol_has_a_case() -> None:
-    configured = {"FROM_OWN_UNPROVEN", "FROM_NAME_OWN_DOMAIN", "FROM_VIP_NAME"}
-    assert {symbol for symbol, _ in HITS} | configured == set(CHECK.symbols)
 
 
 def test_our_own_domain_from_outside_needs_a_proof() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from filterd.checks.bulk import CHECK
-from tests.support.heuristics import mail, symbols
+from tests.support.heuristics import mail, symbols, table
 
 QUOTE = "On Monday Ann wrote:\n> one\n> two\n> three\n\nYes.\n"
 HITS: list[tuple[str, bytes]] = [
@@ -29,23 +27,8 @@ MISSES: list[tuple[str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
-)
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(
-    ("symbol", "message"), MISSES, ids=[f"{s}-{n}" for n, (s, _) in enumerate(MISSES)]
-)
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
+test_hits, test_misses, test_every_symbol_has_a_case = table(CHECK, HITS, MISSES)
 
 
 def test_an_ordinary_message_hits_nothing() -> None:
     assert symbols(CHECK, mail()) == set()
-
-
-def test_every_symbol_has_a_case() -> None:
-    assert {symbol for symbol, _ in HITS} == set(CHECK.symbols)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from filterd.checks.field import CHECK
 from filterd.limits import LIMITS
-from tests.support.heuristics import mail, symbols
+from tests.support.heuristics import mail, symbols, table
 
 HITS: list[tuple[str, bytes]] = [
     ("FROM_MISSING", mail().replace(b"From: Bob Miller <bob@example.org>\n", b"")),
@@ -53,24 +51,11 @@ MISSES: list[tuple[str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
-)
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(("symbol", "message"), MISSES, ids=[s for s, _ in MISSES])
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
+test_hits, test_misses, test_every_symbol_has_a_case = table(CHECK, HITS, MISSES)
 
 
 def test_an_ordinary_message_hits_nothing() -> None:
     assert symbols(CHECK, mail()) == set()
-
-
-def test_every_symbol_has_a_case() -> None:
-    assert {symbol for symbol, _ in HITS} == set(CHECK.symbols)
 
 
 def test_dates_are_compared_with_the_newest_hop_not_the_clock() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from filterd.checks.html import CHECK
-from tests.support.heuristics import html, mail, multipart, symbols
+from tests.support.heuristics import html, mail, multipart, symbols, table
 
 PAGE = (
     "<html><body><div><p>Dear Ann, here are the minutes.</p><p>Regards</p></div></body></html>"
@@ -43,24 +41,9 @@ MISSES: list[tuple[str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
-)
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(
-    ("symbol", "message"), MISSES, ids=[f"{s}-{n}" for n, (s, _) in enumerate(MISSES)]
-)
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
+test_hits, test_misses, test_every_symbol_has_a_case = table(CHECK, HITS, MISSES)
 
 
 def test_ordinary_messages_hit_nothing() -> None:
     assert symbols(CHECK, mail()) == set()
     assert symbols(CHECK, html(PAGE)) == set()
-
-
-def test_every_symbol_has_a_case() -> None:
-    assert {symbol for symbol, _ in HITS} == set(CHECK.symbols)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from filterd.checks.link import CHECK
-from tests.support.heuristics import html, mail, symbols
+from tests.support.heuristics import html, mail, symbols, table
 
 PATH = "/aW4Pxbsug2l3nancyoLN2_1hYacYcbCUWx9sfqFe5QFI3WNPA"
 TEXT = (
@@ -62,24 +60,9 @@ MISSES: list[tuple[str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
-)
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(
-    ("symbol", "message"), MISSES, ids=[f"{s}-{n}" for n, (s, _) in enumerate(MISSES)]
-)
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
+test_hits, test_misses, test_every_symbol_has_a_case = table(CHECK, HITS, MISSES)
 
 
 def test_ordinary_messages_hit_nothing() -> None:
     assert symbols(CHECK, mail()) == set()
     assert symbols(CHECK, page(a("https://www.example.org/minutes", "the minutes"))) == set()
-
-
-def test_every_symbol_has_a_case() -> None:
-    assert {symbol for symbol, _ in HITS} == set(CHECK.symbols)

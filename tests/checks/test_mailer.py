@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from filterd.checks.mailer import CHECK
-from tests.support.heuristics import mail, symbols
+from tests.support.heuristics import mail, symbols, table
 
 EXPRESS = "Microsoft Outlook Express 6.00.2900.2180"
 OLE = "Produced By Microsoft MimeOLE V6.00.2900.2180"
@@ -60,22 +58,9 @@ MISSES: list[tuple[str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
-)
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(("symbol", "message"), MISSES, ids=[s for s, _ in MISSES])
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
+test_hits, test_misses, test_every_symbol_has_a_case = table(CHECK, HITS, MISSES)
 
 
 def test_genuine_mail_hits_nothing() -> None:
     assert symbols(CHECK, mail()) == set()
     assert symbols(CHECK, express()) == set()
-
-
-def test_every_symbol_has_a_case() -> None:
-    assert {symbol for symbol, _ in HITS} == set(CHECK.symbols)

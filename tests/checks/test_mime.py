@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 
-import pytest
-
 from filterd.checks.mime import CHECK
 from filterd.limits import LIMITS
-from tests.support.heuristics import html, mail, multipart, symbols
+from tests.support.heuristics import html, mail, multipart, symbols, table
 
 PROSE = "Minutes agreed yesterday between partners covering budget planning staffing travel rooms and catering "
 OTHER = "Exclusive reward waiting claim your voucher today before midnight because this offer expires quickly "
@@ -66,21 +64,8 @@ MISSES: list[tuple[str, bytes]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("symbol", "message"), HITS, ids=[f"{s}-{n}" for n, (s, _) in enumerate(HITS)]
-)
-def test_hits(symbol: str, message: bytes) -> None:
-    assert symbol in symbols(CHECK, message)
-
-
-@pytest.mark.parametrize(("symbol", "message"), MISSES, ids=[s for s, _ in MISSES])
-def test_misses(symbol: str, message: bytes) -> None:
-    assert symbol not in symbols(CHECK, message)
+test_hits, test_misses, test_every_symbol_has_a_case = table(CHECK, HITS, MISSES)
 
 
 def test_an_ordinary_message_hits_nothing() -> None:
     assert symbols(CHECK, mail()) == set()
-
-
-def test_every_symbol_has_a_case() -> None:
-    assert {symbol for symbol, _ in HITS} == set(CHECK.symbols)

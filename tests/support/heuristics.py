@@ -1,13 +1,15 @@
 """heuristics - one ordinary message, variations of it, and what a check says of them.
 
-Owns:   mail (the message with fields or body exchanged), symbols (what a check hits).
-Not here: assertions.
+Owns:   mail (the message with fields or body exchanged), symbols (what a check hits), table (the tests of a
+        check whose cases are one message each).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import pytest
 
 from filterd.core.check import Check, CheckSettings
 from filterd.core.clock import FixedClock
@@ -71,3 +73,33 @@ def symbols(
     tx = a_transaction(message=message, **facts)
     found = evidence(check, tx, settings=settings, clock=FixedClock(NOW))
     return {item.symbol for item in found if isinstance(item, Hit)}
+
+
+Cases = Sequence[tuple[str, bytes]]
+Test = Callable[..., None]
+
+
+def table(
+    check: Check, hits: Cases, misses: Cases, configured: Iterable[str] = ()
+) -> tuple[Test, Test, Test]:
+    """Three tests of a check: each symbol hits its cases, leaves its own alone, and has a case.
+
+    `configured` are symbols that need settings and have tests of their own.
+    """
+
+    @pytest.mark.parametrize(("symbol", "message"), hits, ids=_ids(hits))
+    def hit(symbol: str, message: bytes) -> None:
+        assert symbol in symbols(check, message)
+
+    @pytest.mark.parametrize(("symbol", "message"), misses, ids=_ids(misses))
+    def miss(symbol: str, message: bytes) -> None:
+        assert symbol not in symbols(check, message)
+
+    def every_symbol_has_a_case() -> None:
+        assert {symbol for symbol, _ in hits} | set(configured) == set(check.symbols)
+
+    return hit, miss, every_symbol_has_a_case
+
+
+def _ids(cases: Cases) -> list[str]:
+    return [f"{symbol}-{number}" for number, (symbol, _) in enumerate(cases)]

@@ -15,7 +15,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 import dns.flags
 import dns.message
@@ -24,6 +23,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from deploy.demo.running import Running
 from filterd.core.lookup import Answer, RRType, Status, question
 from filterd.dns.zone import Zone
 
@@ -35,7 +35,7 @@ def no_fault(_name: str, _kind: str) -> str:
     return ""
 
 
-class Nameserver:
+class Nameserver(Running):
     """Use as a context manager; `address` is (host, port)."""
 
     def __init__(self, zone: str = "", *, fault: Fault = no_fault, delay: float = 0.0) -> None:
@@ -51,16 +51,10 @@ class Nameserver:
         self._later: list[tuple[float, bytes, tuple[str, int]]] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> Nameserver:
+    def start(self) -> None:
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._stop.send(b"x")
         self._thread.join(5)
         for each in (self._udp, self._tcp, self._stop, self._stopped):

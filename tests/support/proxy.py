@@ -9,11 +9,11 @@ import contextlib
 import socket
 import threading
 import time
-from types import TracebackType
-from typing import Self
+
+from deploy.demo.running import Running
 
 
-class Proxy:
+class Proxy(Running):
     """Passes bytes to and fro; `seconds` holds back each answer by that long."""
 
     def __init__(self, port: int, seconds: float = 0.0) -> None:
@@ -24,16 +24,10 @@ class Proxy:
         self._open: list[socket.socket] = []
         self._is_over = False
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         threading.Thread(target=self._accept, daemon=True).start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._is_over = True
         for one in (self._listener, *self._open):
             with contextlib.suppress(OSError):

@@ -14,16 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.demo.postfix import free_ports, wait_until
+from deploy.demo.running import Running
 
 SECONDS = 20.0
 SLOTS = 16384
 
 
-class RedisServer:
+class RedisServer(Running):
     """One redis-server on a free port; `stop` and `start` again keep the port and, if saved, the keys."""
 
     def __init__(self, folder: Path, *, sentinel: bool = False, **options: str) -> None:
@@ -96,16 +95,7 @@ class RedisServer:
             client.sendall("".join(parts).encode())
             return client.recv(65536).decode("utf-8", "replace")
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.resume()
         self.stop(signal.SIGKILL)
 

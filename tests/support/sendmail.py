@@ -19,10 +19,9 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.demo.postfix import MtaUnavailableError, Queued, free_ports, wait_until
+from deploy.demo.running import Running
 from tests.support.shared import ROOT
 
 COMMAND_SECONDS = 30.0
@@ -74,7 +73,7 @@ UNSAFE = (
 )
 
 
-class PrivateSendmail:
+class PrivateSendmail(Running):
     """A Sendmail on a free loopback port that relays everything to `next_hop`.
 
     `filters` are the equates of INPUT_MAIL_FILTER lines, one string each, such as
@@ -122,22 +121,6 @@ class PrivateSendmail:
         """End everything and remove all files."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def log(self) -> str:
         """What the daemon printed, and both sides of every SMTP dialogue."""
