@@ -109,6 +109,21 @@ def test_values_are_unfolded_and_read_as_utf8_or_latin1() -> None:
     assert Field("A", b"\xfc").value == "ü"
 
 
+@pytest.mark.parametrize(
+    ("raw", "unfolded"),
+    [
+        pytest.param(b" a\r\n b\n\tc", b"a b\tc", id="folds-of-either-line-end"),
+        pytest.param(b" a\r\n \r\n b", b"a  b", id="an-empty-line-of-the-value"),
+        pytest.param(b" a\rb", b"ab", id="bare-CR"),
+        pytest.param(b" a\r\r\n b", b"a b", id="CR-before-the-line-end"),
+        pytest.param(b" a\r\nb", b"a\r\nb", id="no-fold"),
+        pytest.param(b" a\r\n\n b", b"a\r\n b", id="only-one-of-two-line-ends-is-a-fold"),
+    ],
+)
+def test_only_folds_and_bare_cr_are_taken_out(raw: bytes, unfolded: bytes) -> None:
+    assert Field("A", raw).unfolded == unfolded
+
+
 def test_names_are_found_in_any_case_top_first() -> None:
     header = Header([Field("To", b" a"), Field("TO", b" b")])
     assert header.value("to") == "a"
