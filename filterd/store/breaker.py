@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from filterd.core.clock import Clock, SystemClock
 from filterd.core.errors import StoreUnavailable
@@ -26,6 +26,7 @@ from filterd.core.stores import StoreHealth
 log = logging.getLogger("filterd.store")
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Breaker:
@@ -65,8 +66,8 @@ class Breaker:
         self._prober_pid = 0
         self._stop = threading.Event()
 
-    def call(self, work: Callable[[], T], *, proves: bool = True) -> T:
-        """What `work` returns; StoreUnavailable when it fails, or at once while the store is down.
+    def call(self, work: Callable[[*Ts], T], *arguments: *Ts, proves: bool = True) -> T:
+        """What `work` returns of these arguments; StoreUnavailable when it fails, or at once while the store is down.
 
         `proves`: a success means that the store is well; reading from a full disk does not.
         """
@@ -77,7 +78,7 @@ class Breaker:
             raise StoreUnavailable(self._last_error)
         started = time.perf_counter()
         try:
-            result = work()
+            result = work(*arguments)
         except self._errors as error:
             self._failed(error, counts=not isinstance(error, self._passing))
             raise StoreUnavailable(self._last_error) from error

@@ -1,26 +1,22 @@
-"""link - the door to Redis: servers, connections, where a key lives, limits of time.
+"""link - the servers of one Redis installation seen as one: where they are, where a key lives.
 
-Owns:   Link (standalone, Sentinel, Cluster; TLS, ACL user), Server, Script.
+Owns:   Link (standalone, Sentinel, Cluster; TLS, ACL user).
 Rules of this file:
 1. A call costs one round trip and never looks for servers: which server has which key is learnt at
    the first use and by the breaker's probe, in the background. The library's own cluster and
    sentinel clients look for servers inside the call, with sleeps and one timeout a node; here a call
    takes at most two timeouts whatever is broken.
-2. A connection that has been idle may be dead: its call is made once more on a fresh one. An answer
-   that does not come in time is never asked for again.
-3. After a fork nothing of the parent's is used.
-Not here: keys and values (store.redis), errors to StoreUnavailable (breaker).
+2. After a fork nothing of the parent's is used.
+Not here: connections (server), keys and values (store.redis), errors to StoreUnavailable (breaker).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.connection import (
     AbstractConnection,
@@ -36,89 +32,19 @@ from redis.exceptions import (
     MovedError,
     NoScriptError,
     RedisError,
-    ResponseError,
     TryAgainError,
 )
 from redis.retry import Retry
 
+from filterd.store.server import Command, Script, Server, Word
 from filterd.store.settings import StoreSettings
-
-Command = tuple[str | bytes | int | float, ...]
 
 ERRORS: tuple[type[Exception], ...] = (RedisError, OSError)
 PASSING = (TryAgainError,)  # a slot on its way from node to node; the other slots are well
-MAX_IDLE = 32  # connections kept to one server
 MAX_BATCH = (
     1_000  # commands written before replies are read, so that neither side's buffer fills
 )
 SLOTS = 16384
-_packed: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]  # its stub: of one word
-
-
-class Script:
-    """Lua that the server runs as one step; it is sent by hash, and whole only where it is unknown."""
-
-    __slots__ = ("hash", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.hash = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
-class Server:
-    """One Redis server: a stack of idle connections to it."""
-
-    def __init__(self, kind: type[AbstractConnection], options: dict[str, Any]) -> None:
-        self._kind = kind
-        self._options = options
-        self._idle: list[AbstractConnection] = []
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return str(self._options.get("host", "")), int(self._options.get("port", 0))
-
-    def exchange(self, commands: Sequence[Command]) -> list[Any]:
-        """The replies in order; a refused command's reply is its ResponseError.
-
-        Raises when the server cannot be reached or does not answer in time.
-        """
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            return self._talk(self._kind(**self._options), commands)
-        try:
-            return self._talk(connection, commands)
-        except ConnectionError:  # it may have been closed while idle; TimeoutError is not one
-            self.close()
-            return self._talk(self._kind(**self._options), commands)
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().disconnect()
-
-    def _talk(self, connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
-        try:
-            # what the library's own send_command does beside costs half a round trip (12 us)
-            packed: Any = [b"".join(map(_packed, commands))]
-            connection.send_packed_command(packed, check_health=False)
-            replies = [_reply(connection) for _ in commands]
-        except BaseException:
-            connection.disconnect()
-            raise
-        if len(self._idle) < MAX_IDLE:
-            self._idle.append(connection)
-        else:
-            connection.disconnect()
-        return replies
-
-
-def _reply(connection: AbstractConnection) -> Any:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except ConnectionError:
-        raise
-    except ResponseError as error:
-        return error
 
 
 class Link:
@@ -143,42 +69,36 @@ class Link:
             return str(self._options["path"])
         return f"{self._options['host']}:{self._options['port']}"
 
-    def call(self, key: str, *command: str | bytes | float) -> Any:
-        """One command at the server of `key`; its reply, or its error raised."""
-        (reply,) = self._server(key).exchange((command,))
-        if isinstance(reply, Exception):
-            (reply,) = self._follow(reply, (command,))
-        return reply
+    def call(self, command: Command) -> Any:
+        """The reply to one command, whose second word is its key; its error raised."""
+        return self._ask(command[1], command)
 
-    def run(self, script: Script, keys: Sequence[str], *arguments: str | float) -> Any:
-        """One script; all its keys live on the server of the first."""
+    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
+        """What a script returns; all its keys live on the server of the first."""
         rest = (len(keys), *keys, *arguments)
         try:
-            return self.call(keys[0], "EVALSHA", script.hash, *rest)
+            return self._ask(keys[0], ("EVALSHA", script.hash, *rest))
         except NoScriptError:  # a restarted or flushed server, or a new primary
-            return self.call(keys[0], "EVAL", script.text, *rest)
+            return self._ask(keys[0], ("EVAL", script.text, *rest))
 
-    def many(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
-        """Replies of (key, command) pairs in order, one round trip a server; any error raises."""
-        if len(commands) == 1:
-            key, command = commands[0]
-            return [self.call(key, *command)]
+    def _ask(self, key: Word, command: Command) -> Any:
+        reply = self._server(key).ask(command)
+        return self._follow(reply, command) if isinstance(reply, Exception) else reply
+
+    def many(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies in order, one round trip a server; any error raises."""
+        groups: dict[Server, list[int]] = {}
+        for index, command in enumerate(commands):
+            groups.setdefault(self._server(command[1]), []).append(index)
         replies: list[Any] = [None] * len(commands)
-        groups: dict[int, tuple[Server, list[int]]] = {}
-        for index, (key, _) in enumerate(commands):
-            server = self._server(key)
-            groups.setdefault(id(server), (server, []))[1].append(index)
-        for server, indexes in groups.values():
+        for server, indexes in groups.items():
             for start in range(0, len(indexes), MAX_BATCH):
                 part = indexes[start : start + MAX_BATCH]
-                for index, reply in zip(
-                    part, server.exchange([commands[i][1] for i in part]), strict=True
-                ):
-                    replies[index] = (
-                        self._follow(reply, [commands[index][1]])[0]
-                        if isinstance(reply, Exception)
-                        else reply
-                    )
+                found = server.exchange([commands[index] for index in part])
+                for index, reply in zip(part, found, strict=True):
+                    if isinstance(reply, Exception):
+                        reply = self._follow(reply, commands[index])
+                    replies[index] = reply
         return replies
 
     def scan(self, pattern: str) -> Iterator[list[bytes]]:
@@ -187,7 +107,7 @@ class Link:
         for server in {id(s): s for s in self._slots}.values():
             cursor = b"0"
             while True:
-                (reply,) = server.exchange([("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)])
+                reply = server.ask(("SCAN", cursor, "MATCH", pattern, "COUNT", 1000))
                 if isinstance(reply, Exception):
                     raise reply
                 cursor, page = reply
@@ -219,7 +139,7 @@ class Link:
 
     # -- which server
 
-    def _follow(self, error: Exception, commands: Sequence[Command]) -> list[Any]:
+    def _follow(self, error: Exception, command: Command) -> Any:
         """Go where a cluster sends us, once; any other error is raised."""
         if not isinstance(error, AskError):
             raise error
@@ -227,19 +147,20 @@ class Link:
         if isinstance(error, MovedError):  # for good; an AskError is for this call
             if len(self._slots) == SLOTS:
                 self._slots[int(error.slot_id)] = server
-            replies = server.exchange(commands)
+            reply = server.ask(command)
         else:
-            replies = server.exchange([("ASKING",), *commands])[1:]
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
+            reply = server.exchange([("ASKING",), command])[1]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
-    def _server(self, key: str) -> Server:
+    def _server(self, key: Word) -> Server:
         if self._pid != os.getpid() or not self._slots:
             self._ready()
         slots = self._slots
-        return slots[0] if len(slots) == 1 else slots[key_slot(key.encode())]
+        if len(slots) == 1:
+            return slots[0]
+        return slots[key_slot(key if isinstance(key, bytes) else str(key).encode())]
 
     def _ready(self) -> None:
         """Know the servers; the first call of a process waits for that as for an answer."""
@@ -311,7 +232,7 @@ class Link:
             *self._nodes(6379),
         ]:
             try:
-                (ranges,) = self._known(host, port).exchange([("CLUSTER", "SLOTS")])
+                ranges = self._known(host, port).ask(("CLUSTER", "SLOTS"))
             except ERRORS as error:
                 last = error
                 continue

@@ -6,17 +6,15 @@ Rules of this file:
    have one tag of 64, so one script sees them on one node of a cluster; all buckets share a tag
    because one charge fills several (a script costs the server 10 us: one node carries any mail flow).
 2. One round trip a call, none where there is nothing to ask.
-Not here: servers and connections (link), the scripts (script), what goes wrong (breaker).
+Not here: servers and connections (door, link), the scripts (script).
 """
 
 from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
 
 from filterd.core.stores import (
     Bucket,
@@ -28,18 +26,16 @@ from filterd.core.stores import (
     Terms,
     ZonePause,
 )
-from filterd.store.breaker import Breaker
+from filterd.store.door import Door
 from filterd.store.glimpse import Glimpses
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, KEEP, as_days, score_name
-from filterd.store.link import ERRORS, PASSING, Command, Link
+from filterd.store.link import Link
 from filterd.store.script import ATTEMPT, CHARGE, PAUSE, REFUND
+from filterd.store.server import Command
 from filterd.store.settings import StoreSettings
 from filterd.store.triplet import TOUCH, Client, Delivery, step
 
-T = TypeVar("T")
-
-VERSION = 1
 SHARDS = 64
 PAGE = 1_000  # rows exported or imported at a time
 PLAIN = frozenset({"triplet", "client", "bucket", "correspondent", "trap"})
@@ -51,18 +47,9 @@ class RedisState:
 
     def __init__(self, settings: StoreSettings, seal: Seal | None = None) -> None:
         self._seal = seal or Seal()
-        self._root = f"{settings.prefix}:{VERSION}:"
-        self._link = Link(settings)
+        self._door = Door(settings, "state", self._write_everywhere)
+        self._root = self._door.root
         self._glimpses = Glimpses()
-        self._breaker = Breaker(
-            self.probe,
-            ERRORS,
-            kind="redis",
-            where=self._link.where,
-            passing=PASSING,
-            failures=settings.failures,
-            probe_every=settings.probe_every,
-        )
 
     # -- greylist
 
@@ -71,19 +58,17 @@ class RedisState:
     ) -> Greylisted:
         place, keys = self._delivery(client, deliveries)
         keys.insert(0, f"{place}ledger")
-        standing, first, attempts, passes = self._call(
-            lambda: self._link.run(
-                ATTEMPT,
-                keys,
-                repr(now),
-                terms.delay,
-                terms.window,
-                terms.expiry,
-                terms.passes,
-                TOUCH,
-                DAY,
-                KEEP,
-            )
+        standing, first, attempts, passes = self._door.run(
+            ATTEMPT,
+            keys,
+            now,
+            terms.delay,
+            terms.window,
+            terms.expiry,
+            terms.passes,
+            TOUCH,
+            DAY,
+            KEEP,
         )
         return Greylisted(STANDINGS[standing], float(first), int(attempts), int(passes))
 
@@ -91,7 +76,7 @@ class RedisState:
         self, client: str, deliveries: Sequence[str], now: float, terms: Terms
     ) -> Greylisted:
         _, keys = self._delivery(client, deliveries)
-        replies = self._call(lambda: self._link.many([(k, ("GET", k)) for k in keys]))
+        replies = self._door.many([("GET", key) for key in keys])
         numbers = _numbers(replies[0])
         known = Client(int(numbers[0]), numbers[1], numbers[2]) if numbers else None
         rows = [_numbers(reply) for reply in replies[1:]]
@@ -108,11 +93,11 @@ class RedisState:
     def content(self, first_seen: float, score: float) -> None:
         key = f"{self._shard('')}ledger"
         name = f"{int(first_seen // DAY)} {score_name(score)}"
-        self._call(lambda: self._link.call(key, "HINCRBY", key, name, 1))
+        self._door.call("HINCRBY", key, name, 1)
 
     def ledger(self, since: float) -> Sequence[LedgerDay]:
         keys = [f"{self._root}{{{shard}}}:ledger" for shard in range(SHARDS)]
-        replies = self._call(lambda: self._link.many([(k, ("HGETALL", k)) for k in keys]))
+        replies = self._door.many([("HGETALL", key) for key in keys])
         counters = (
             (int(day), name, int(count))
             for reply in replies
@@ -128,14 +113,14 @@ class RedisState:
         if not buckets:
             return []
         keys, arguments = self._buckets(buckets)
-        reply = self._call(lambda: self._link.run(CHARGE, keys, repr(now), cost, *arguments))
+        reply = self._door.run(CHARGE, keys, now, cost, *arguments)
         levels = [float(level) for level in reply]
         self._glimpses.note(buckets, levels, now)
         return levels
 
     def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
         keys, _ = self._buckets(buckets)
-        replies = self._call(lambda: self._link.many([(k, ("GET", k)) for k in keys]))
+        replies = self._door.many([("GET", key) for key in keys])
         found = []
         for bucket, reply in zip(buckets, replies, strict=True):
             level, at, _ = _numbers(reply) or (0.0, now, now)
@@ -149,7 +134,7 @@ class RedisState:
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         if buckets:
             keys, arguments = self._buckets(buckets)
-            self._call(lambda: self._link.run(REFUND, keys, repr(now), cost, *arguments))
+            self._door.run(REFUND, keys, now, cost, *arguments)
 
     def _buckets(self, buckets: Sequence[Bucket]) -> tuple[list[str], list[float]]:
         keys = [self._key("bucket", self._seal(bucket.key)) for bucket in buckets]
@@ -174,16 +159,12 @@ class RedisState:
     def _remember(
         self, kind: str, keys: Sequence[str], values: tuple[float, ...], seconds: float
     ) -> None:
-        named = [self._key(kind, self._seal(key)) for key in keys]
-        commands = [(key, _set(key, values, seconds)) for key in named]
-        if commands:
-            self._call(lambda: self._link.many(commands))
+        named = (self._key(kind, self._seal(key)) for key in keys)
+        self._door.many([_set(key, values, seconds) for key in named])
 
     def _recall(self, kind: str, keys: Sequence[str]) -> list[tuple[float, ...]]:
-        if not keys:
-            return []
         named = [self._key(kind, self._seal(key)) for key in keys]
-        replies = self._call(lambda: self._link.many([(k, ("GET", k)) for k in named]))
+        replies = self._door.many([("GET", key) for key in named])
         return [_numbers(reply) for reply in replies]
 
     # -- pauses
@@ -191,16 +172,13 @@ class RedisState:
     def pause(self, pause: ZonePause, now: float) -> bool:
         key = f"{self._root}pauses"
         value = f"{_text(pause.until)} {pause.refusals} {pause.reason}"
-        said = (repr(now), pause.zone, _text(pause.until), value)
-        return bool(self._call(lambda: self._link.run(PAUSE, [key], *said)))
+        return bool(self._door.run(PAUSE, [key], now, pause.zone, _text(pause.until), value))
 
     def resume(self, zone: str) -> bool:
-        key = f"{self._root}pauses"
-        return bool(self._call(lambda: self._link.call(key, "HDEL", key, zone)))
+        return bool(self._door.call("HDEL", f"{self._root}pauses", zone))
 
     def pauses(self, now: float) -> Sequence[ZonePause]:
-        key = f"{self._root}pauses"
-        reply = self._call(lambda: self._link.call(key, "HGETALL", key))
+        reply = self._door.call("HGETALL", f"{self._root}pauses")
         found = []
         for zone, value in _pairs(reply):
             until, refusals, reason = value.split(" ", 2)
@@ -212,12 +190,10 @@ class RedisState:
 
     def export_rows(self) -> Iterator[StoreRow]:
         """Every row, a page at a time; what is written meanwhile may come twice or not at all."""
-        pages = self._link.scan(f"{self._root}*")
-        while (page := self._call(lambda: next(pages, None))) is not None:
+        for page in self._door.pages():
             named = [(key.decode(), *self._parsed(key.decode())) for key in page]
             wanted = [item for item in named if item[1] in PLAIN]
-            reads: list[tuple[str, Command]] = [(key, ("GET", key)) for key, _, _ in wanted]
-            values = self._call(partial(self._link.many, reads))
+            values = self._door.many([("GET", key) for key, _, _ in wanted])
             for (_, kind, name), value in zip(wanted, values, strict=True):
                 if value is not None:
                     yield StoreRow(kind, name, _numbers(value))
@@ -238,17 +214,17 @@ class RedisState:
             if not has_ledger and any(row.kind == "ledger" for row in part):
                 has_ledger = True
                 shards = [f"{self._root}{{{shard}}}:ledger" for shard in range(SHARDS)]
-                self._call(partial(self._link.many, [(k, ("DEL", k)) for k in shards]))
+                self._door.many([("DEL", key) for key in shards])
             commands = [command for row in part for command in self._import(row)]
-            self._call(partial(self._link.many, commands))
+            self._door.many(commands)
             count += len(commands)
         return count
 
-    def _import(self, row: StoreRow) -> Iterator[tuple[str, Command]]:
+    def _import(self, row: StoreRow) -> Iterator[Command]:
         match row.kind:
             case "ledger":
                 key = f"{self._shard('')}ledger"
-                yield key, ("HSET", key, row.key, int(row.values[0]))
+                yield ("HSET", key, row.key, int(row.values[0]))
                 return
             case "triplet":
                 name = self._seal.parts(row.key)
@@ -261,7 +237,7 @@ class RedisState:
             case _:
                 return
         # How long it still holds is not known here (no clock): garbage goes after the longest expiry.
-        yield key, _set(key, row.values, 60 * DAY)
+        yield _set(key, row.values, 60 * DAY)
 
     def _parsed(self, key: str) -> tuple[str, str]:
         """Kind and name of a key."""
@@ -275,19 +251,17 @@ class RedisState:
 
     def probe(self) -> None:
         """Look where the servers are and write to each; raises what the library raises."""
-        self._link.refresh()
-        keys = [f"{self._root}{{{shard}}}:probe" for shard in range(SHARDS)]
-        self._link.many([(key, ("SET", key, "1", "EX", 60)) for key in keys])
+        self._door.probe()
+
+    def _write_everywhere(self, link: Link) -> None:
+        keys = (f"{self._root}{{{shard}}}:probe" for shard in range(SHARDS))
+        link.many([("SET", key, "1", "EX", 60) for key in keys])
 
     def health(self) -> StoreHealth:
-        return self._breaker.health()
+        return self._door.health()
 
     def close(self) -> None:
-        self._breaker.close()
-        self._link.close()
-
-    def _call(self, work: Callable[[], T]) -> T:
-        return self._breaker.call(work)
+        self._door.close()
 
     def _shard(self, client: str) -> str:
         return f"{self._root}{{{zlib.crc32(client.encode()) % SHARDS}}}:"

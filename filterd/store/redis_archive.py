@@ -4,24 +4,21 @@ Owns:   RedisArchive; its keys: PREFIX:1:{hN}:fresh (list of rows), :posting, :b
         PREFIX:1:{h}:current (number of the block being filled), :bounds (times of sealed blocks).
 Rules of this file: a script puts rows into a block as long as they fit, so no block holds more than
         512; who fills the last place seals it. A block whose sealer died is sealed by the next sweep.
-Not here: what is in a row or a block (archive, record), servers (link).
+Not here: what is in a row or a block (archive, record), servers (door, link).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
 
 from filterd.core.stores import StoreHealth
 from filterd.store.archive import BLOCK, Bounds, Row, seal
-from filterd.store.breaker import Breaker
-from filterd.store.link import ERRORS, PASSING, Command, Link, Script
+from filterd.store.door import Door
+from filterd.store.link import Link
+from filterd.store.server import Command, Script
 from filterd.store.settings import StoreSettings
 
-T = TypeVar("T")
-
-VERSION = 1
 LOOK_BACK = 16  # blocks before the current one that may be waiting for their sealer
 KEEP_SECONDS = 400 * 86400  # garbage of an installation that is gone
 
@@ -49,52 +46,32 @@ class RedisArchive:
     """An Archive (archive.Archive)."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        self._root = f"{settings.prefix}:{VERSION}:"
-        self._current_key = f"{self._root}{{h}}:current"
-        self._bounds_key = f"{self._root}{{h}}:bounds"
-        self._link = Link(settings)
+        self._door = Door(settings, "history", self._write_current)
+        self._current_key = f"{self._door.root}{{h}}:current"
+        self._bounds_key = f"{self._door.root}{{h}}:bounds"
         self._current = -1
-        self._breaker = Breaker(
-            self._probe,
-            ERRORS,
-            kind="redis",
-            where=self._link.where,
-            passing=PASSING,
-            name="history",
-            failures=settings.failures,
-            probe_every=settings.probe_every,
-        )
 
     def append(self, rows: Sequence[Row]) -> None:
         left = [_bytes(row) for row in rows]
         while left:
             if self._current < 0:
-                self._current = self._call(self._read_current)
+                self._current = self._read_current()
             block = self._current
             key = self._key(block, "fresh")
-            fitted, length = self._call(
-                lambda key=key, left=left: self._link.run(  # type: ignore[misc]
-                    APPEND, [key], BLOCK, KEEP_SECONDS, *left
-                )
-            )
+            fitted, length = self._door.run(APPEND, [key], BLOCK, KEEP_SECONDS, *left)
             left = left[fitted:]
             if length >= BLOCK:
                 if fitted:
                     self._seal(block)
-                self._current = self._call(
-                    lambda block=block: self._link.run(  # type: ignore[misc]
-                        ADVANCE, [self._current_key], block
-                    )
-                )
+                self._current = self._door.run(ADVANCE, [self._current_key], block)
 
     def fresh(self) -> Sequence[Row]:
-        keys = [self._key(block, "fresh") for block in self._open_blocks()]
-        replies = self._many([(key, ("LRANGE", key, 0, -1)) for key in keys])
+        keys = (self._key(block, "fresh") for block in self._open_blocks())
+        replies = self._door.many([("LRANGE", key, 0, -1) for key in keys])
         return [_row(data) for reply in replies for data in reply]
 
     def blocks(self) -> Sequence[Bounds]:
-        key = self._bounds_key
-        reply = self._call(lambda: self._link.call(key, "HGETALL", key))
+        reply = self._door.call("HGETALL", self._bounds_key)
         found = [
             Bounds(int(block), *struct.unpack("<dd", times))
             for block, times in zip(reply[::2], reply[1::2], strict=True)
@@ -102,25 +79,23 @@ class RedisArchive:
         return sorted(found, reverse=True)
 
     def postings(self, blocks: Sequence[int], bucket: int) -> Mapping[int, bytes]:
-        replies = self._many(
-            [(k := self._key(block, "posting"), ("HGET", k, bucket)) for block in blocks]
-        )
+        keys = (self._key(block, "posting") for block in blocks)
+        replies = self._door.many([("HGET", key, bucket) for key in keys])
         return {b: reply for b, reply in zip(blocks, replies, strict=True) if reply}
 
     def groups(self, wanted: Sequence[tuple[int, int]]) -> Sequence[bytes]:
-        replies = self._many(
-            [(k := self._key(block, "body"), ("HGET", k, group)) for block, group in wanted]
+        replies = self._door.many(
+            [("HGET", self._key(block, "body"), group) for block, group in wanted]
         )
         return [reply or b"" for reply in replies]
 
     def drop(self, blocks: Sequence[int]) -> None:
-        commands: list[tuple[str, Command]] = []
+        commands: list[Command] = []
         for block in blocks:
-            for name in ("fresh", "posting", "body"):
-                key = self._key(block, name)
-                commands.append((key, ("UNLINK", key)))
-            commands.append((self._bounds_key, ("HDEL", self._bounds_key, block)))
-        self._many(commands)
+            names = ("fresh", "posting", "body")
+            commands += [("UNLINK", self._key(block, name)) for name in names]
+            commands.append(("HDEL", self._bounds_key, block))
+        self._door.many(commands)
 
     def tidy(self) -> None:
         """Seal what is full and was left unsealed."""
@@ -128,51 +103,43 @@ class RedisArchive:
             self._seal(block)
 
     def health(self) -> StoreHealth:
-        return self._breaker.health()
+        return self._door.health()
 
     def close(self) -> None:
-        self._breaker.close()
-        self._link.close()
+        self._door.close()
 
     def _seal(self, block: int) -> None:
         """Bodies and postings first, bounds (which make them seen) next, the rows go last."""
         fresh = self._key(block, "fresh")
-        rows = self._call(lambda: self._link.call(fresh, "LRANGE", fresh, 0, -1))
+        rows = self._door.call("LRANGE", fresh, 0, -1)
         if len(rows) < BLOCK:
             return  # somebody else has sealed it
         sealed = seal([_row(data) for data in rows])
-        commands: list[tuple[str, Command]] = []
+        commands: list[Command] = []
         for name, parts in (("posting", sealed.postings), ("body", sealed.groups)):
             key = self._key(block, name)
             pairs = [item for pair in enumerate(parts) for item in pair]
-            commands.append((key, ("HSET", key, *pairs)))
-            commands.append((key, ("EXPIRE", key, KEEP_SECONDS)))
-        self._many(commands)
+            commands.append(("HSET", key, *pairs))
+            commands.append(("EXPIRE", key, KEEP_SECONDS))
+        self._door.many(commands)
         times = struct.pack("<dd", sealed.first, sealed.last)
-        self._many([(self._bounds_key, ("HSET", self._bounds_key, block, times))])
-        self._many([(fresh, ("UNLINK", fresh))])
+        self._door.call("HSET", self._bounds_key, block, times)
+        self._door.call("UNLINK", fresh)
 
     def _open_blocks(self) -> list[int]:
         """Blocks that are not sealed, oldest first; the last is the one being filled."""
-        current = self._call(self._read_current)
+        current = self._read_current()
         sealed = {bounds.block for bounds in self.blocks()}
         return [b for b in range(max(0, current - LOOK_BACK), current + 1) if b not in sealed]
 
     def _read_current(self) -> int:
-        return int(self._link.call(self._current_key, "GET", self._current_key) or 0)
+        return int(self._door.call("GET", self._current_key) or 0)
 
-    def _probe(self) -> None:
-        self._link.refresh()
-        self._link.call(self._current_key, "SETNX", self._current_key, 0)
+    def _write_current(self, link: Link) -> None:
+        link.call(("SETNX", self._current_key, 0))
 
     def _key(self, block: int, name: str) -> str:
-        return f"{self._root}{{h{block}}}:{name}"
-
-    def _many(self, commands: Sequence[tuple[str, Command]]) -> list[Any]:
-        return self._call(lambda: self._link.many(commands)) if commands else []
-
-    def _call(self, work: Callable[[], T]) -> T:
-        return self._breaker.call(work)
+        return f"{self._door.root}{{h{block}}}:{name}"
 
 
 def _bytes(row: Row) -> bytes:

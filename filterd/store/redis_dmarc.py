@@ -3,23 +3,20 @@
 Owns:   RedisReports (core.stores.DmarcReportStore); its keys: PREFIX:1:{dmarc}:days (set), and with the tag
         {dDAY} of one day :domains (set), :total, :of:DOMAIN (hash: result -> count), :claim:NAME.
 Rules of this file: one script a message; a day holds at most MAX_RESULTS distinct results.
-Not here: what a result is (dmarc), servers (link).
+Not here: what a result is (dmarc), servers (door, link).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from filterd.core.stores import DmarcSeen
-from filterd.store.breaker import Breaker
 from filterd.store.dmarc import DAY, PAGE, pack, unpack
-from filterd.store.link import ERRORS, PASSING, Link, Script
+from filterd.store.door import Door
+from filterd.store.link import Link
+from filterd.store.server import Script
 from filterd.store.settings import StoreSettings
 
-T = TypeVar("T")
-
-VERSION = 1
 MAX_RESULTS = 200_000  # distinct ones a day; about 500 bytes each
 KEEP_SECONDS = 400 * DAY  # garbage of an installation that is gone
 
@@ -40,34 +37,21 @@ class RedisReports:
     """Thread-safe, and safe between processes and machines."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        self._root = f"{settings.prefix}:{VERSION}:"
-        self._days_key = f"{self._root}{{dmarc}}:days"
+        self._door = Door(settings, "dmarc", self._ask_for_days)
+        self._days_key = f"{self._door.root}{{dmarc}}:days"
         self._known_days: set[int] = set()  # said to be there by this process
-        self._link = Link(settings)
-        self._breaker = Breaker(
-            self._probe,
-            ERRORS,
-            kind="redis",
-            where=self._link.where,
-            passing=PASSING,
-            name="dmarc",
-            failures=settings.failures,
-            probe_every=settings.probe_every,
-        )
 
     def add(self, seen: DmarcSeen, now: float) -> None:
         day = int(now // DAY)
         if day not in self._known_days:
-            self._call(lambda: self._link.call(self._days_key, "SADD", self._days_key, day))
+            self._door.call("SADD", self._days_key, day)
             self._known_days = {day}
         domain = seen.policy_domain
         keys = [self._results(day, domain), self._key(day, "domains"), self._key(day, "total")]
-        self._call(
-            lambda: self._link.run(ADD, keys, pack(seen), domain, MAX_RESULTS, KEEP_SECONDS)
-        )
+        self._door.run(ADD, keys, pack(seen), domain, MAX_RESULTS, KEEP_SECONDS)
 
     def days(self) -> Sequence[int]:
-        reply = self._call(lambda: self._link.call(self._days_key, "SMEMBERS", self._days_key))
+        reply = self._door.call("SMEMBERS", self._days_key)
         return sorted(day for day in map(int, reply) if self._domains(day))
 
     def results(self, day: int) -> Iterator[tuple[DmarcSeen, int]]:
@@ -84,21 +68,19 @@ class RedisReports:
 
     def claim(self, day: int, name: str, now: float, seconds: float) -> bool:
         key = self._key(day, f"claim:{name}")
-        command = ("SET", key, repr(now), "NX", "PX", _milliseconds(seconds))
-        return self._call(lambda: self._link.call(key, *command)) is not None
+        taken = self._door.call("SET", key, now, "NX", "PX", _milliseconds(seconds))
+        return taken is not None
 
     def hold(self, day: int, name: str, now: float, seconds: float) -> None:
         key = self._key(day, f"claim:{name}")
         if seconds > 0:
-            command = ("SET", key, repr(now), "PX", _milliseconds(seconds))
-            self._call(lambda: self._link.call(key, *command))
+            self._door.call("SET", key, now, "PX", _milliseconds(seconds))
         else:
-            self._call(lambda: self._link.call(key, "DEL", key))
+            self._door.call("DEL", key)
 
     def close(self) -> None:
         """Close connections; the next use opens anew."""
-        self._breaker.close()
-        self._link.close()
+        self._door.close()
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -107,39 +89,31 @@ class RedisReports:
         found: dict[bytes, int] = {}
         cursor = b"0"
         while True:
-            command = ("HSCAN", key, cursor, "COUNT", PAGE)
-            cursor, page = self._call(lambda c=command: self._link.call(key, *c))  # type: ignore[misc]
+            cursor, page = self._door.call("HSCAN", key, cursor, "COUNT", PAGE)
             found.update(zip(page[::2], map(int, page[1::2]), strict=True))
             if cursor == b"0":
                 return found
 
     def _domains(self, day: int) -> list[str]:
-        key = self._key(day, "domains")
-        reply = self._call(lambda: self._link.call(key, "SMEMBERS", key))
+        reply = self._door.call("SMEMBERS", self._key(day, "domains"))
         return sorted(name.decode() for name in reply)
 
     def _forget(self, day: int, domains: Sequence[str]) -> None:
         key = self._key(day, "domains")
         for domain in domains:
-            results = self._results(day, domain)
-            self._call(lambda k=results: self._link.call(k, "UNLINK", k))  # type: ignore[misc]
-            self._call(lambda d=domain: self._link.call(key, "SREM", key, d))  # type: ignore[misc]
+            self._door.many([("UNLINK", self._results(day, domain)), ("SREM", key, domain)])
         if not self._domains(day):
-            self._call(lambda: self._link.call(self._days_key, "SREM", self._days_key, day))
+            self._door.call("SREM", self._days_key, day)
             self._known_days.discard(day)
 
     def _results(self, day: int, domain: str) -> str:
         return self._key(day, f"of:{domain}")
 
     def _key(self, day: int, name: str) -> str:
-        return f"{self._root}{{d{day}}}:{name}"
+        return f"{self._door.root}{{d{day}}}:{name}"
 
-    def _probe(self) -> None:
-        self._link.refresh()
-        self._link.call(self._days_key, "SCARD", self._days_key)
-
-    def _call(self, work: Callable[[], T]) -> T:
-        return self._breaker.call(work)
+    def _ask_for_days(self, link: Link) -> None:
+        link.call(("SCARD", self._days_key))
 
 
 def _milliseconds(seconds: float) -> int:

@@ -8,7 +8,7 @@ Rules of this file: every key is given in KEYS and shares one hash tag, so a clu
 
 from __future__ import annotations
 
-from filterd.store.link import Script
+from filterd.store.server import Script
 
 # KEYS: ledger, client, triplets...; ARGV: now, delay, window, expiry, passes, touch, day seconds, keep
 # -> standing, first, attempts, passes.

@@ -45,7 +45,7 @@ def store(
         case "sqlite":
             made = SqliteReports(tmp_path / "d.sqlite")
         case kind:
-            prefix = f"r{next(numbers)}"
+            prefix = f"d{next(numbers)}"
             settings = StoreSettings(kind="redis", prefix=prefix, timeout=2.0, **servers(kind))
             made = open_reports(settings, tmp_path)
     yield made

@@ -306,7 +306,7 @@ def test_a_slot_that_moves_is_followed(tmp_path: Path) -> None:
             with suppress(StoreUnavailable):
                 assert ask(state, str(n)) is Standing.EARLY
         assert state.health().is_available
-        assert state._link.call(f"{place}x", "GET", f"{place}x") is None  # ASK
+        assert state._door.call("GET", f"{place}x") is None  # ASK
         for node in nodes:
             node.command("CLUSTER", "SETSLOT", slot, "NODE", ids[heir])
         assert ask(state, "8") is Standing.EARLY  # MOVED

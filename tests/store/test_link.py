@@ -144,11 +144,13 @@ def test_a_fork_makes_connections_of_its_own(
 ) -> None:
     state = opened(prefix="fork", timeout=2.0, **servers("redis"))
     assert ask(state) is Standing.FIRST
-    parents = list(state._link._servers.values())  # kept, so that no child can have their ids
+    parents = list(
+        state._door.link._servers.values()
+    )  # kept, so that no child can have their ids
     pid = os.fork()
     if pid == 0:
         standing = ask(state)
-        is_new = all(s not in parents for s in state._link._servers.values())
+        is_new = all(s not in parents for s in state._door.link._servers.values())
         os._exit(0 if standing is Standing.EARLY and is_new else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert ask(state) is Standing.EARLY
@@ -168,9 +170,9 @@ def test_every_key_has_the_prefix_and_an_expiry(
     state.charge([Bucket("b", 1, 60, 10)], 1, T0)
     state.sent(["p"], T0, 1000)
     state.spring(["192.0.2.1/32"], T0, 1000)
-    keys = [key for page in state._link.scan("tidy:*") for key in page]
+    keys = [key for page in state._door.pages() for key in page]
     assert len(keys) == 6
     for key in keys:
-        ttl = state._link.call(key.decode(), "TTL", key)
+        ttl = state._door.call("TTL", key)
         assert ttl > 0 or key.endswith(b":ledger"), key
     state.close()

@@ -32,7 +32,7 @@ def state(servers: Callable[[str], dict[str, Any]]) -> Iterator[RedisState]:
 
 
 def keys(state: RedisState) -> list[str]:
-    return [key.decode() for page in state._link.scan(f"{state._root}*") for key in page]
+    return [key.decode() for page in state._door.pages() for key in page]
 
 
 def test_all_keys_of_one_attempt_share_a_slot(state: RedisState) -> None:

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filterd.core.stores import Bucket, Terms
-from filterd.store.link import Script
 from filterd.store.memory import MemoryState
 from filterd.store.redis import RedisState
+from filterd.store.server import Script
 from filterd.store.settings import StoreSettings
 
 pytestmark = pytest.mark.redis

@@ -1,0 +1,142 @@
+"""server - one Redis server: connections to it, commands out, replies in.
+
+Owns:   Server, Script, Command, Word; the limit of time of one answer.
+Rules of this file:
+1. The library opens a connection (TLS, user, database); what is said on it afterwards are bytes that hiredis
+   packs and reads. The library's own way there and back costs as much again as the kernel's.
+2. A connection that has been idle may be dead: its call is made once more on a fresh one. An answer that
+   does not come in time is never asked for again.
+Not here: which server has which key (link), what goes wrong (breaker).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hiredis import Reader, pack_command
+from redis.connection import AbstractConnection, DefaultParser, SSLConnection
+from redis.exceptions import ConnectionError  # noqa: A004 - the library's name
+from redis.exceptions import TimeoutError as NoAnswerError
+
+Word = str | bytes | int | float
+Command = tuple[Word, ...]
+
+MAX_IDLE = 32  # connections kept to one server
+READ = 65_536  # bytes taken from the kernel at once
+_packed: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]  # its stub: of one word
+
+
+class Script:
+    """Lua that the server runs as one step; it is sent by hash, and whole only where it is unknown."""
+
+    __slots__ = ("hash", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.hash = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Server:
+    """One Redis server: a stack of idle connections to it."""
+
+    def __init__(self, kind: type[AbstractConnection], options: dict[str, Any]) -> None:
+        self._kind = kind
+        self._options = options
+        self._idle: list[_Wire] = []
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return str(self._options.get("host", "")), int(self._options.get("port", 0))
+
+    def ask(self, command: Command) -> Any:
+        """The reply, which is an exception where the command was refused.
+
+        Raises when the server cannot be reached or does not answer in time.
+        """
+        return self._exchange(_packed(command), 1)[0]
+
+    def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to several, in order, in one round trip."""
+        return self._exchange(b"".join(map(_packed, commands)), len(commands))
+
+    def _exchange(self, packed: bytes, count: int) -> list[Any]:
+        try:
+            wire = self._idle.pop()
+        except IndexError:
+            wire = _Wire(self._kind(**self._options))
+            replies = wire.exchange(packed, count)
+        else:
+            try:
+                replies = wire.exchange(packed, count)
+            except ConnectionError:  # it may have been closed while idle
+                self.close()
+                wire = _Wire(self._kind(**self._options))
+                replies = wire.exchange(packed, count)
+        if len(self._idle) < MAX_IDLE:
+            self._idle.append(wire)
+        else:
+            wire.close()
+        return replies
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+class _Wire:
+    """One open connection; after an exception it is closed."""
+
+    __slots__ = ("_connection", "_reader", "_socket")
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        connection.connect()
+        self._connection = connection
+        self._socket: socket.socket = connection._sock  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
+        self._reader = Reader(replyError=DefaultParser.parse_error)
+        if not isinstance(connection, SSLConnection):
+            _let_the_kernel_wait(self._socket)
+
+    def exchange(self, packed: bytes, count: int) -> list[Any]:
+        replies: list[Any] = []
+        reader, receive = self._reader, self._socket.recv
+        try:
+            self._socket.sendall(packed)
+            while len(replies) < count:
+                heard = receive(READ)
+                if not heard:
+                    raise ConnectionError("Connection closed by server.")
+                reader.feed(heard)
+                while (reply := reader.gets()) is not False:
+                    replies.append(reply)
+            for reply in replies:
+                if isinstance(reply, ConnectionError):  # it is loading, or has too many clients
+                    raise reply
+        except (TimeoutError, BlockingIOError) as error:
+            self.close()
+            raise NoAnswerError("Timeout reading from socket") from error
+        except OSError as error:
+            self.close()
+            raise ConnectionError(str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+        return replies
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+
+def _let_the_kernel_wait(connected: socket.socket) -> None:
+    """The same limit of time kept by the kernel: Python's own costs a poll before each send and receive."""
+    seconds = connected.gettimeout() or 0.0
+    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+    try:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    except OSError:
+        return  # another shape of the option here: Python goes on waiting
+    connected.settimeout(None)
