@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class RRType(Enum):
@@ -25,6 +25,10 @@ class RRType(Enum):
     TXT = 16
     AAAA = 28
 
+    __hash__ = (
+        object.__hash__
+    )  # by identity, as members are compared; Enum's own runs Python code
+
 
 class Status(Enum):
     """What an answer says about the name and type (RFC 2308)."""
@@ -35,17 +39,14 @@ class Status(Enum):
     TEMPFAIL = "tempfail"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A name (lower case, A-labels, no trailing dot) and a type. Use `question` to make one."""
+class Question(NamedTuple):
+    """A name (lower case, A-labels, no trailing dot) and a type. Use `question` to make one.
+
+    A tuple, since some fifty a message are made, hashed and compared.
+    """
 
     name: str
     rrtype: RRType
-
-    def __hash__(self) -> int:
-        return hash(
-            self.name
-        )  # a third of what the generated one takes; types seldom share a name
 
 
 def question(name: str, rrtype: RRType) -> Question:
@@ -53,8 +54,7 @@ def question(name: str, rrtype: RRType) -> Question:
     return Question(name.rstrip(".").lower(), rrtype)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The outcome of one question.
 
     `records` by type: A, AAAA: address text; NS, CNAME, PTR: name without trailing dot, lower case;
@@ -68,9 +68,7 @@ class Answer:
     mx: tuple[tuple[int, str], ...] = ()  # preference, exchange ("" for null MX, RFC 7505)
     txt: tuple[bytes, ...] = ()
     ttl: int = 0  # seconds
-    reason: str = (
-        ""  # of TEMPFAIL: "timeout", "servfail", "refused", "garbage", "deadline", ...
-    )
+    reason: str = ""  # of TEMPFAIL: "timeout", "servfail", "refused", "garbage", ...
     dnssec: bool = False  # AD bit from a trusted resolver
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from socket import AF_INET6, inet_ntoa, inet_ntop
+from typing import NamedTuple
 
 from filterd.core.lookup import Answer, Question, RRType, Status, tempfail
 
@@ -37,21 +37,21 @@ RCODES = {
 _HEADER = struct.Struct("!6H")
 _RECORD = struct.Struct("!HHIH")  # type, class, TTL, length of data
 _U16 = struct.Struct("!H")
-_SOA_TAIL = struct.Struct("!5I")
+_U32 = struct.Struct("!I")
 _QUESTION_TAIL = {rrtype: struct.pack("!HH", rrtype.value, 1) for rrtype in RRType}
 _OPT = b"\x00" + struct.pack("!HHIH", 41, EDNS_PAYLOAD, 0, 0)
+_BYTES = tuple([bytes((n,)) for n in range(MAX_LABEL + 1)])
 _TO_FIRST_NAME = b"\xc0\x0c"
 _PLAIN = bytes(sorted(set(range(0x21, 0x7F)) - {0x2E, 0x5C}))  # needs no escape in a label
 _ESCAPE = re.compile(rb"\\(\d\d\d|[^0-9])", re.DOTALL)
-_CNAME = RRType.CNAME.value
+_CNAME, _NS, _SOA = RRType.CNAME.value, RRType.NS.value, RRType.SOA.value
 
 
 class WireError(ValueError):
     """These bytes are no reply to that question, or this text is no name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What one packet says.
 
     `answer` is None where it settles nothing by itself: `truncated`, an error `rcode`, or a chain of
@@ -76,12 +76,10 @@ def name_to_labels(name: str) -> tuple[bytes, ...]:
     labels = raw.removesuffix(b".").split(b".") if b"\\" not in raw else _split_escaped(raw)
     if labels == [b""]:
         return ()
-    total = 1
-    for label in labels:
-        if not 0 < len(label) <= MAX_LABEL:
-            raise WireError("a label has 1 to 63 bytes")
-        total += len(label) + 1
-    if total > MAX_NAME:
+    lengths = [*map(len, labels)]
+    if not all(lengths) or max(lengths) > MAX_LABEL:
+        raise WireError("a label has 1 to 63 bytes")
+    if sum(lengths) + len(lengths) >= MAX_NAME:
         raise WireError("a name has at most 255 bytes")
     return tuple(labels)
 
@@ -115,7 +113,7 @@ def _split_escaped(raw: bytes) -> list[bytes]:
 
 def name_to_wire(name: str) -> bytes:
     """Return a name as it stands in a packet; WireError if it cannot be in the DNS."""
-    return b"".join([bytes((len(label),)) + label for label in name_to_labels(name)]) + b"\x00"
+    return b"".join([_BYTES[len(label)] + label for label in name_to_labels(name)]) + b"\x00"
 
 
 def canonical(name: str) -> str:
@@ -185,6 +183,25 @@ def _read_name(packet: bytes, offset: int) -> tuple[str, int]:
     return labels_to_name(labels), offset
 
 
+def _after_name(packet: bytes, offset: int, root: int) -> int:
+    """Return the offset after a name that nobody wants to know.
+
+    Mostly it is a pointer to the end of the question's name, which is `section` and needs no reading
+    again; `root` is where that name ends.
+    """
+    length = packet[offset]
+    if length == 0:
+        return offset + 1
+    if length >= 0xC0:
+        target = (length & 0x3F) << 8 | packet[offset + 1]
+        label = 12
+        while label < target < root:
+            label += packet[label] + 1
+        if label == target:
+            return offset + 2
+    return _read_labels(packet, offset)[1]
+
+
 # -- queries ------------------------------------------------------------------------------------
 
 
@@ -203,10 +220,9 @@ def query(section: bytes, query_id: int, *, edns: bool = True) -> bytes:
 def is_reply_to(packet: bytes, section: bytes) -> bool:
     """Whether a packet is a reply that repeats that question; the id is the caller's to check."""
     return (
-        len(packet) >= 12 + len(section)
+        (packet.startswith(section, 12) or packet[12 : 12 + len(section)].lower() == section)
         and packet[2] & 0xF8 == 0x80  # QR, opcode QUERY
         and packet[4:6] == b"\x00\x01"
-        and packet[12 : 12 + len(section)].lower() == section
     )
 
 
@@ -226,7 +242,8 @@ def read_reply(packet: bytes, asked: Question, section: bytes) -> Reply:
         raise WireError("a record runs off the packet") from error
 
 
-def _read_reply(packet: bytes, asked: Question, offset: int) -> Reply:
+def _read_reply(packet: bytes, asked: Question, records: int) -> Reply:
+    """`records`: where the answer section begins."""
     _, flags, _, answers, authorities, _ = _HEADER.unpack_from(packet)
     rcode = flags & 15
     if flags & 0x0200:
@@ -235,30 +252,34 @@ def _read_reply(packet: bytes, asked: Question, offset: int) -> Reply:
         return Reply(rcode)
     if answers > MAX_RECORDS:
         return Reply(rcode, answer=tempfail("oversize"))
-    first = canonical(asked.name)
-    found, aliases, offset = _read_answers(packet, offset, answers, first, asked.rrtype.value)
-    is_signed = bool(flags & 0x0020)
-    name, least = first, 0x7FFFFFFF
-    for _ in range(MAX_ALIASES + 1):
-        if name in found:
-            return Reply(
-                rcode, answer=_answer(packet, asked.rrtype, found[name], least, is_signed)
-            )
-        if name not in aliases:
-            break
-        name, ttl = aliases[name]
-        least = min(least, ttl)
-    else:
-        return Reply(rcode, answer=tempfail("alias-loop"))
-    soa, is_referral = _authority(packet, offset, authorities)
+    is_signed = flags & 0x0020 != 0
+    offset, least, alias = records, 0x7FFFFFFF, ""
+    if answers:
+        first = canonical(asked.name)
+        found, aliases, offset = _read_answers(
+            packet, records, answers, first, asked.rrtype.value
+        )
+        name = first
+        for _ in range(MAX_ALIASES + 1):
+            if name in found:
+                answer = _answer(packet, asked.rrtype, found[name], least, is_signed)
+                return Reply(rcode, answer=answer)
+            if name not in aliases:
+                break
+            name, ttl = aliases[name]
+            least = min(least, ttl)
+        else:
+            return Reply(rcode, answer=tempfail("alias-loop"))
+        alias = name if name != first else ""
+    soa, is_referral = _authority(packet, offset, authorities, records - 5)
     if rcode == NOERROR and soa is None:
-        if name != first:
-            return Reply(rcode, alias=name)  # the server did not follow the chain
+        if alias:
+            return Reply(rcode, alias=alias)  # the server did not follow the chain
         if is_referral and not flags & 0x0480:  # neither AA nor RA: it does not recurse for us
             return Reply(REFUSED)
     status = Status.NXDOMAIN if rcode == NXDOMAIN else Status.NODATA
-    ttl = -1 if soa is None else min(soa, least)
-    return Reply(rcode, answer=Answer(status, ttl=max(ttl, 0), dnssec=is_signed))
+    ttl = 0 if soa is None else min(soa, least)
+    return Reply(rcode, answer=Answer(status, ttl=ttl, dnssec=is_signed))
 
 
 Found = dict[str, list[tuple[int, int, int]]]  # owner: TTL, offset and end of the data
@@ -293,27 +314,29 @@ def _read_answers(
     return found, aliases, offset
 
 
-def _authority(packet: bytes, offset: int, authorities: int) -> tuple[int | None, bool]:
+def _authority(
+    packet: bytes, offset: int, authorities: int, root: int
+) -> tuple[int | None, bool]:
     """Return (seconds that a "no" holds, None without SOA; whether there are NS records).
 
     They are the lesser of the SOA's TTL and its MINIMUM (RFC 2308 5). NS alone is a referral.
     """
     has_ns = False
     for _ in range(min(authorities, MAX_RECORDS)):
-        _, offset = _read_labels(packet, offset)
+        offset = _after_name(packet, offset, root)
         rrtype, _, ttl, length = _RECORD.unpack_from(packet, offset)
         offset += 10 + length
-        if rrtype == RRType.SOA.value and length >= 22:
-            minimum: int = _SOA_TAIL.unpack_from(packet, offset - 20)[4]
+        if rrtype == _SOA and length >= 22:
+            (minimum,) = _U32.unpack_from(packet, offset - 4)
             return min(ttl, minimum), has_ns
-        has_ns = has_ns or rrtype == RRType.NS.value
+        has_ns = has_ns or rrtype == _NS
     return None, has_ns
 
 
 def _answer(
     packet: bytes, rrtype: RRType, found: list[tuple[int, int, int]], ttl: int, is_signed: bool
 ) -> Answer:
-    ttl = min(ttl, *[record[0] for record in found]) if found else ttl
+    ttl = min([ttl, *[record[0] for record in found]])
     spans = [(offset, end) for _, offset, end in found]
     match rrtype:
         case RRType.A:

@@ -7,7 +7,6 @@ Not here: reading the text (zonefile.py), delegation, DNSSEC.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from filterd.core.lookup import (
     NODATA,
@@ -51,7 +50,7 @@ class Zone:
                 return NXDOMAIN
             answer = _from_node(node, question.rrtype)
             if answer is not None:
-                return replace(answer, ttl=min(answer.ttl, least)) if answer.ttl else answer
+                return answer._replace(ttl=min(answer.ttl, least)) if answer.ttl else answer
             alias = node.records.get(RRType.CNAME)
             if not alias:
                 return NODATA

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+
 import dns.flags
 import dns.message
 import dns.name
@@ -129,6 +131,46 @@ def test_no_is_an_answer_with_a_ttl(
     asked = question("a.example", A)
     packet = reply(asked, *records, rcode=rcode, authority=authority)
     assert read(asked, packet).answer == expected
+
+
+@pytest.mark.parametrize(
+    ("owner", "is_name"),
+    [
+        (b"\xc0\x0c", True),
+        (b"\xc0\x0e", True),
+        (b"\xc0\x16", True),  # the end of the question's name
+        (b"\x00", True),
+        (b"\x05other\x00", True),
+        (b"\x05other\xc0\x0e", True),
+        (b"\xc0\x0d", False),  # amid a label: "a" is no length
+        (b"\xc0\x1b", False),  # itself
+        (b"\xc0\x1d", False),  # forward
+        (b"\xc0\x02", False),  # the header
+        (b"\xff\xff", False),
+        (b"\x80\x00", False),
+    ],
+    ids=lambda value: value.hex() if isinstance(value, bytes) else str(value),
+)
+def test_owner_of_the_soa_has_to_be_a_name(owner: bytes, is_name: bool) -> None:
+    asked = question("a.example", A)
+    soa = (
+        owner
+        + struct.pack("!HHIH", 6, 1, 900, 22)
+        + b"\0\0"
+        + struct.pack("!5I", 1, 2, 3, 4, 300)
+    )
+    head = struct.pack("!6H", 1, 0x8183, 1, 0, 1, 0)
+    packet = head + wire.question_section(asked) + soa
+    if is_name:
+        assert read(asked, packet).answer == Answer(Status.NXDOMAIN, ttl=300)
+    else:
+        with pytest.raises(wire.WireError):
+            read(asked, packet)
+
+
+def test_alias_to_the_root_has_no_data() -> None:
+    asked = question("a.example", A)
+    assert read(asked, reply(asked, "a.example. 60 CNAME .")).answer == Answer(Status.NODATA)
 
 
 def test_chain_that_ends_outside_says_where_to_go_on() -> None:
