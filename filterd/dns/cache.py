@@ -34,6 +34,10 @@ MAX_COUNTED_ZONES = 100  # zones whose timeouts are counted one by one
 ENTRY_BYTES = 400  # of an entry beside the text it carries, measured with tracemalloc
 
 
+Entry = tuple[float, Answer, int]  # monotonic seconds until which it holds, what, bytes
+_HELD = tempfail("held")
+
+
 class FlightSource(Protocol):
     """The stub, as the cache sees it."""
 
@@ -57,11 +61,18 @@ class CacheCounters:
 
 def _size(answer: Answer) -> int:
     """About how many bytes an answer takes."""
+    if answer.status is not Status.OK:
+        return ENTRY_BYTES
     return (
         ENTRY_BYTES
         + sum([len(text) + 40 for text in answer.txt])
         + 80 * (len(answer.names) + len(answer.addresses) + len(answer.mx))
     )
+
+
+def _has_landed(flight: Flight) -> bool:
+    """Whether it has by now; another thread may land it at any time."""
+    return flight.answer is not None
 
 
 def _reverse_zone(name: str) -> str | None:
@@ -99,7 +110,7 @@ class Cache:
         self._hold = hold
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._answers: dict[Question, tuple[float, Answer]] = {}  # until, in order of arrival
+        self._answers: dict[Question, Entry] = {}  # in order of arrival
         self._bytes = 0
         self._flights: dict[Question, Flight] = {}
         self._holds: dict[str, float] = {}
@@ -170,27 +181,29 @@ class Cache:
         self.prefetch(lead.follow(found))
 
     def _find(self, question: Question) -> Answer | Flight:
-        """The answer that is known, or the flight that brings it."""
-        self.counters.asked += 1  # about: counting exactly would take the lock
+        """The answer that is known, or the flight that brings it.
+
+        Without the lock: each step is one operation of a dict, and what two threads may do to each
+        other is to ask the same twice.
+        """
+        counters = self.counters
+        counters.asked += 1  # about: counting exactly would take the lock
         entry = self._answers.get(question)
         if entry is not None and entry[0] > self._monotonic():
-            self.counters.hits += 1
+            counters.hits += 1
             return entry[1]
-        with self._lock:
-            if entry is not None and self._answers.get(question) is entry:
-                self._drop(question)
-            flight = self._flights.get(question)
-            if flight is not None:
-                self.counters.merged += 1
-                return flight
-            if self._holds and self._is_held(question.name):
-                self.counters.held += 1
-                return tempfail("held")
-        # The lock is not held while sending; two threads may ask the same once in a blue moon.
+        flight = self._flights.get(question)
+        if flight is not None and flight.answer is None:
+            counters.merged += 1
+            return flight
+        if self._holds and self._is_held(question.name):
+            counters.held += 1
+            return _HELD
         flight = self._source.submit(question, self._landed)
-        with self._lock:
-            if flight.answer is None:
-                self._flights[question] = flight
+        if flight.answer is None:
+            self._flights[question] = flight
+            if _has_landed(flight):
+                self._flights.pop(question, None)
         return flight
 
     def _landed(self, question: Question, answer: Answer) -> None:
@@ -212,17 +225,13 @@ class Cache:
                 log.exception("%s: cannot follow", question.name)
 
     def _keep(self, question: Question, answer: Answer) -> None:
-        match answer.status:
-            case Status.OK:
-                ttl = min(max(float(answer.ttl), self._min_ttl), self._max_ttl)
-            case Status.NODATA | Status.NXDOMAIN:
-                ttl = min(max(float(answer.ttl), self._min_ttl), self._max_negative_ttl)
-            case Status.TEMPFAIL:
-                if answer.reason in {"closed", "overload"}:
-                    return
-                ttl = (
-                    min(FAILURE_TTL, self._hold) if answer.reason == "timeout" else FAILURE_TTL
-                )
+        if answer.status is not Status.TEMPFAIL:
+            most = self._max_ttl if answer.status is Status.OK else self._max_negative_ttl
+            ttl = min(max(answer.ttl, self._min_ttl), most)
+        elif answer.reason in {"closed", "overload"}:
+            return
+        else:
+            ttl = min(FAILURE_TTL, self._hold) if answer.reason == "timeout" else FAILURE_TTL
         size = _size(answer)
         if question in self._answers:
             self._drop(question)
@@ -231,12 +240,11 @@ class Cache:
         while len(self._answers) >= self._max_entries or self._bytes + size > self._max_size:
             self._drop(next(iter(self._answers)))
             self.counters.evicted += 1
-        self._answers[question] = (self._monotonic() + ttl, answer)
+        self._answers[question] = (self._monotonic() + ttl, answer, size)
         self._bytes += size
 
     def _drop(self, question: Question) -> None:
-        _, answer = self._answers.pop(question)
-        self._bytes -= _size(answer)
+        self._bytes -= self._answers.pop(question)[2]
 
     # -- holds --------------------------------------------------------------------------------
 
@@ -250,8 +258,7 @@ class Cache:
             zone = name if name == zone else name.partition(".")[2]
             if zone.count(".") < 1 or self._is_answering(zone, now):
                 zone = name
-        if len(self._holds) >= MAX_HOLDS:
-            self._holds = {held: until for held, until in self._holds.items() if until > now}
+        self._holds = {held: until for held, until in self._holds.items() if until > now}
         if len(self._holds) < MAX_HOLDS:
             self._holds[zone] = now + self._hold
 
@@ -262,16 +269,15 @@ class Cache:
             until > now
             and answer.status is not Status.TEMPFAIL
             and (question.name == zone or question.name.endswith(below))
-            for question, (until, answer) in self._answers.items()
+            for question, (until, answer, _) in self._answers.items()
         )
 
     def _is_held(self, name: str) -> bool:
+        """Whether a hold is in force on a name or what is above it; without the lock."""
         while name:
             until = self._holds.get(name)
-            if until is not None:
-                if until > self._monotonic():
-                    return True
-                del self._holds[name]
+            if until is not None and until > self._monotonic():
+                return True
             name = name.partition(".")[2]
         return False
 

@@ -1,32 +1,31 @@
 """flight - one question under way, and everybody who waits for its answer.
 
-Owns:   Flight, Channel: what was sent, from which socket, and the latch that opens when the answer is there.
-Not here: sending and reading (stub.py), what is kept (cache.py).
+Owns:   Flight, Channel: what was sent, from which socket, and the bells to ring when the answer is there.
+Not here: sending (stub.py), who reads (inbox.py), what is kept (cache.py).
 """
 
 from __future__ import annotations
 
+import logging
 import socket
-import threading
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Protocol
 
 from filterd.core.lookup import Answer, Question, tempfail
 from filterd.dns.stream import Stream
 
+log = logging.getLogger(__name__)
 
-class Reader(Protocol):
-    """Who reads replies: the stub."""
+Bell = SimpleQueue[None]  # rung by `put`, as often as one likes; heard by `get`
 
-    def look(self, flight: Flight) -> None:
-        """Read what has come for a flight already."""
-        ...
 
-    def waiting(self) -> AbstractContextManager[None]:
-        """While it is entered, replies are read as they come."""
+class Waiter(Protocol):
+    """Who sees to it that a flight lands: the stub."""
+
+    def wait(self, flight: Flight, deadline: float) -> None:
+        """Return when the flight has landed, or at the deadline."""
         ...
 
 
@@ -44,16 +43,17 @@ class Flight:
     """One question under way; any number of threads may wait for it."""
 
     __slots__ = (
-        "_latch",
+        "_waiter",
         "alias_hops",
         "answer",
         "asked",
+        "bells",
         "done",
+        "due",
         "edns",
         "errors",
         "expires",
         "question",
-        "reader",
         "section",
         "server",
         "slots",
@@ -63,45 +63,41 @@ class Flight:
 
     def __init__(
         self,
-        reader: Reader,
+        waiter: Waiter,
         question: Question,
         expires: float,
         done: Callable[[Question, Answer], None] | None,
     ) -> None:
-        self.reader = reader
+        self._waiter = waiter
         self.question = question
         self.asked = question  # changes when a chain of aliases is followed
         self.expires = expires  # monotonic seconds
+        self.due = expires  # when something is done about this try
         self.done = done
         self.answer: Answer | None = None
         self.section = b""
         self.slots: list[tuple[Channel, int]] = []
+        self.bells: list[Bell] = []
         self.stream: Stream | None = None
         self.server = 0
         self.tries = 0
         self.errors = 0
         self.alias_hops = 0
         self.edns = True
-        self._latch = threading.Lock()
-        self._latch.acquire()
 
     def wait(self, deadline: float) -> Answer:
         """Return the answer, or TEMPFAIL "deadline" if it is not there by then."""
         if self.answer is None:
-            self.reader.look(self)
-        if self.answer is None:
-            remaining = deadline - time.monotonic()
-            if remaining > 0:
-                with self.reader.waiting():
-                    if self._latch.acquire(timeout=min(remaining, 3600.0)):
-                        self._latch.release()  # for the next who waits
+            self._waiter.wait(self, deadline)
         return self.answer if self.answer is not None else tempfail("deadline")
 
     def land(self, answer: Answer) -> None:
         """Give the answer to everybody; once."""
         self.answer = answer
-        try:
-            if self.done is not None:
+        if self.done is not None:
+            try:
                 self.done(self.question, answer)
-        finally:
-            self._latch.release()
+            except Exception:  # must not hit whoever happens to read the reply
+                log.exception("%s: what its answer was for failed", self.question.name)
+        for bell in tuple(self.bells):  # who hears one takes it down
+            bell.put(None)

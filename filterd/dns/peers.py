@@ -1,21 +1,19 @@
 """peers - the recursive servers: which one a try goes to, and over which socket.
 
 Owns:   the order of the servers, who is passed over for keeping silent, the UDP sockets.
-Not here: what is sent (stub.py).
+Not here: what is sent (stub.py), who reads the sockets (inbox.py).
 Rules of this file: sockets are connected (so the kernel drops what comes from elsewhere), take random ports
-        and give way to others after SENDS_PER_PORT queries (RFC 5452 9.2). Only the reader thread calls
-        `renew`, since only it touches the selector.
+        and give way to others after SENDS_PER_PORT queries (RFC 5452 9.2).
 """
 
 from __future__ import annotations
 
-import os
-import selectors
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from filterd.dns.flight import Channel
+from filterd.dns.inbox import Inbox
 
 SOCKETS_PER_SERVER = 4
 SENDS_PER_PORT = 512  # queries before a socket gives way to one with another random port
@@ -39,16 +37,9 @@ class _Peer:
 class Peers:
     """All servers, in the order of the settings."""
 
-    def __init__(
-        self,
-        servers: Sequence[Server],
-        selector: selectors.BaseSelector,
-        readable: Callable[[Channel], None],
-        patience: float,
-    ) -> None:
+    def __init__(self, servers: Sequence[Server], inbox: Inbox, patience: float) -> None:
         self._peers = [_Peer(server) for server in servers]
-        self._selector = selector
-        self._readable = readable
+        self._inbox = inbox
         self._patience = patience  # seconds that a reply to a replaced socket may still come
         self._retired: list[tuple[float, Channel]] = []
         self._reopen_at = 0.0
@@ -65,10 +56,20 @@ class Peers:
         )
         return order[(tries - 1) % len(order)]
 
-    def channel(self, index: int) -> Channel | None:
-        """One of the server's sockets, None while it has none."""
+    def channel(self, index: int, roll: int, now: float) -> Channel | None:
+        """One of the server's sockets, by a random number; None while it has none."""
         channels = self._peers[index].channels
-        return channels[os.urandom(1)[0] % len(channels)] if channels else None
+        if not channels:
+            return None
+        place = roll % len(channels)
+        channel = channels[place]
+        if channel.sends >= SENDS_PER_PORT:
+            fresh = self._open(index)
+            if fresh is not None:
+                channels[place] = fresh
+                self._retired.append((now + self._patience, channel))
+                return fresh
+        return channel
 
     def missed(self, index: int, now: float) -> None:
         """A try was not answered."""
@@ -98,24 +99,14 @@ class Peers:
         """Whether replaced sockets wait to be closed."""
         return bool(self._retired)
 
-    def renew(self, now: float) -> None:
-        """Replace sockets that sent enough, close replaced ones nobody waits for any more."""
-        for index, peer in enumerate(self._peers):
-            for place, channel in enumerate(peer.channels):
-                if channel.sends >= SENDS_PER_PORT:
-                    fresh = self._open(index)
-                    if fresh is not None:
-                        peer.channels[place] = fresh
-                        self._retired.append((now + self._patience, channel))
+    def tidy(self, now: float) -> None:
+        """Close replaced sockets nobody waits for any more, open those that could not be opened."""
         if self._retired:
-            still = []
-            for until, channel in self._retired:
-                if channel.flights and until > now:
-                    still.append((until, channel))
-                else:
-                    self._selector.unregister(channel.socket)
-                    channel.socket.close()
-            self._retired = still
+            self._retired = [
+                (until, channel)
+                for until, channel in self._retired
+                if (channel.flights and until > now) or not self._inbox.remove(channel)
+            ]
         if now >= self._reopen_at:
             self._reopen_at = now + REOPEN_SECONDS
             self._open_missing()
@@ -139,5 +130,5 @@ class Peers:
             opened.close()
             return None
         channel = Channel(opened, index)
-        self._selector.register(opened, selectors.EVENT_READ, lambda: self._readable(channel))
+        self._inbox.add(channel)
         return channel

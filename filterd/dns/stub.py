@@ -1,15 +1,17 @@
-"""stub - many questions over few UDP sockets, one reader thread, answers as flights.
+"""stub - many questions over few UDP sockets, answers as flights, one thread for what nobody waits for.
 
 Owns:   sending, retransmission, matching of replies, TCP on truncation.
 Asks:   recursive servers.
-Not here: the packet format (wire.py), which server and socket (peers.py), TTLs and merging (cache.py).
+Not here: the packet format (wire.py), which server and socket (peers.py), who reads (inbox.py), TTLs and
+        merging (cache.py).
 Rules of this file: a reply counts only if server, port, id and question are those of a query under way
         (RFC 5452 9). Only the reader thread touches the selector. No lock is held while a callback runs.
         After fork the child starts anew: nothing of the parent's is used.
 
-Callers send from their own thread, so that a question costs one system call and no thread switch;
-the reader retransmits when a timer says so. While every server keeps silent, new questions get
-SILENT_BUDGET seconds only, so that an outage of the resolver does not hold up each mail for long.
+Callers send from their own thread and read the replies they wait for, so that a question costs three
+system calls and no thread switch; the reader thread retransmits when it is time. While every
+server keeps silent, new questions get SILENT_BUDGET seconds only, so that an outage of the resolver
+does not hold up each mail for long.
 `moved` zones are asked elsewhere (a keyed service), without anybody above having to know the key.
 """
 
@@ -17,7 +19,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import heapq
 import logging
 import os
 import select
@@ -26,13 +27,14 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from filterd.core.lookup import NXDOMAIN, Answer, Question, tempfail
 from filterd.dns import wire
 from filterd.dns.flight import Channel, Flight
+from filterd.dns.inbox import Inbox
 from filterd.dns.peers import Peers, Server
 from filterd.dns.stream import Stream
 
@@ -42,10 +44,15 @@ MAX_FLIGHTS = 8_000  # questions under way; more are TEMPFAIL "overload"
 MAX_STREAMS = 32  # TCP connections at once; more are TEMPFAIL "truncated"
 SILENT_FLIGHTS = 8  # timed out in a row, nothing heard in between: the servers are silent
 SILENT_BUDGET = 0.5  # seconds for a question while they are
-LINGER = 5.0  # seconds the reader keeps ticking after the last question, to save wake-ups
-TICK = 0.2  # seconds
-DOZE = 10  # milliseconds that replies may lie in the socket while nobody waits for any
+LINGER = (
+    5.0  # seconds the reader keeps looking at timers after the last question, to save wake-ups
+)
+PAUSE = 0.2  # seconds after something odd
+GRAIN = 0.01  # seconds between two looks over the flights
+DOZE = 10  # milliseconds that replies may lie in the socket for those who wait to read them
+BATCH = 64  # packets of one socket read at once; more come at the next look
 DATAGRAM = 4096  # bytes; more than EDNS_PAYLOAD cannot come
+NEVER = float("inf")
 
 
 @dataclass(slots=True)
@@ -84,6 +91,8 @@ class Stub:
         def after_fork() -> None:
             stub = this()
             if stub is not None:
+                for flight in stub._under_way:  # noqa: SLF001
+                    flight.answer = tempfail("closed")  # their replies go to the parent
                 stub._forget()  # noqa: SLF001
 
         os.register_at_fork(after_in_child=after_fork)
@@ -93,15 +102,12 @@ class Stub:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._timers: list[tuple[float, int, Flight]] = []
-        self._timer_count = 0
         self._under_way: set[Flight] = set()
+        self._next_due = NEVER  # of what is under way, or earlier
         self._streams = 0
         self._sleeps_until = 0.0
         self._active_until = 0.0
         self._silence = 0
-        self._waiters = 0
-        self._is_dozing = False
         self._truncated: collections.deque[tuple[Flight, int]] = collections.deque()
 
     # -- what callers use -------------------------------------------------------------------
@@ -116,7 +122,9 @@ class Stub:
             for end in (self._wake_end, self._wake):
                 end.setblocking(False)
             self._selector.register(self._wake_end, selectors.EVENT_READ, self._drain)
-            self._peers = Peers(self._servers, self._selector, self._readable, self._budget)
+            self._inbox = Inbox(self._readable)
+            self._selector.register(self._inbox, selectors.EVENT_READ)
+            self._peers = Peers(self._servers, self._inbox, self._budget)
             self._thread = threading.Thread(target=self._read, name="dns", daemon=True)
             self._thread.start()
 
@@ -130,9 +138,7 @@ class Stub:
         if self._thread is None:
             self.start()
         now = time.monotonic()
-        budget = self._budget
-        if self._silence >= SILENT_FLIGHTS:
-            budget = min(budget, SILENT_BUDGET)
+        budget = min(self._budget, SILENT_BUDGET) if self.is_silent else self._budget
         flight = Flight(self, question, now + budget, done)
         for zone, place in self._moved:
             if question.name.endswith(zone):
@@ -151,8 +157,8 @@ class Stub:
                 self.counters.questions += 1
                 self._under_way.add(flight)
                 self._active_until = now + LINGER
-                due = self._send(flight, now)
-                is_asleep = due < self._sleeps_until
+                self._send(flight, now)
+                is_asleep = flight.due < self._sleeps_until
         if failure:
             flight.land(tempfail(failure))
         elif is_asleep:
@@ -162,28 +168,9 @@ class Stub:
     def ask(self, question: Question, deadline: float) -> Answer:
         return self.submit(question).wait(deadline)
 
-    def look(self, flight: Flight) -> None:
-        """Read what has come for a flight already, in the caller's thread; never blocks.
-
-        Questions that went out a stage ago are mostly answered: that saves two thread switches.
-        """
-        with self._lock:
-            channels = [channel for channel, _ in flight.slots]
-        for channel in channels:
-            self._readable(channel)
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """While somebody waits, the reader reads at once."""
-        with self._lock:
-            self._waiters += 1
-        if self._is_dozing:
-            self._wake_up()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiters -= 1
+    def wait(self, flight: Flight, deadline: float) -> None:
+        """Return when the flight has landed, or at the deadline."""
+        self._inbox.wait(flight, deadline)
 
     def close(self) -> None:
         with self._lock:
@@ -205,28 +192,26 @@ class Stub:
 
     # -- sending; the lock is held ------------------------------------------------------------
 
-    def _send(self, flight: Flight, now: float) -> float:
-        """Send one try and set its timer; returns when that is due."""
+    def _send(self, flight: Flight, now: float) -> None:
+        """Send one try and set its timer."""
         flight.tries += 1
         for _ in self._servers:
+            roll = int.from_bytes(os.urandom(3), "big")  # an id, and what chooses the port
             index = self._peers.choose(flight.tries, now)
-            channel = self._peers.channel(index)
+            channel = self._peers.channel(index, roll >> 16, now)
             flight.server = index
-            if channel is not None and self._send_on(channel, flight):
+            if channel is not None and self._send_on(channel, flight, roll & 0xFFFF):
                 break
             self._peers.missed(index, now)
             flight.tries += 1
         interval = self._retransmit * (1.0 if flight.tries <= 2 else 2.0)
-        due = min(now + interval, flight.expires)
-        self._set_timer(due, flight)
-        return due
+        self._set_timer(flight, now + interval)
 
-    def _set_timer(self, due: float, flight: Flight) -> None:
-        self._timer_count += 1
-        heapq.heappush(self._timers, (due, self._timer_count, flight))
+    def _set_timer(self, flight: Flight, due: float) -> None:
+        flight.due = min(due, flight.expires)
+        self._next_due = min(self._next_due, flight.due)
 
-    def _send_on(self, channel: Channel, flight: Flight) -> bool:
-        query_id = int.from_bytes(os.urandom(2), "big")
+    def _send_on(self, channel: Channel, flight: Flight, query_id: int) -> bool:
         while query_id in channel.flights:
             query_id = int.from_bytes(os.urandom(2), "big")
         channel.sends += 1
@@ -270,20 +255,17 @@ class Stub:
                 self._turn(doze)
             except Exception:  # an end of this thread would be the end of DNS for the process
                 log.exception("the DNS reader met something odd and goes on")
-                time.sleep(TICK)
+                time.sleep(PAUSE)
         self._shut_down()
 
     def _turn(self, doze: select.poll) -> None:
-        """Run the timers, wait for replies or the next timer, take the replies."""
-        events = self._selector.select(self._tick(time.monotonic()))
-        if events and not self._waiters:
-            self._is_dozing = True
-            if not self._waiters:
+        """Run the timers, wait for replies or the next timer, take the replies nobody waited for."""
+        for key, _ in self._selector.select(self._tick(time.monotonic())):
+            if key.data is not None:
+                key.data()
+            else:
                 doze.poll(DOZE)
-            self._is_dozing = False
-            events = self._selector.select(0)
-        for key, _ in events:
-            key.data()
+                self._inbox.collect()
 
     def _tick(self, now: float) -> float | None:
         """Run the timers that are due; returns seconds to sleep, None for no limit."""
@@ -291,25 +273,29 @@ class Stub:
         while self._truncated:
             self._over_tcp(*self._truncated.popleft())
         with self._lock:
-            while self._timers and self._timers[0][0] <= now:
-                _, _, flight = heapq.heappop(self._timers)
-                if flight.answer is None and flight in self._under_way:
-                    self._time_out(flight, now, expired)
-            self._peers.renew(now)
-            until = self._timers[0][0] if self._timers else float("inf")
+            if self._next_due <= now:
+                self._next_due = NEVER
+                for flight in tuple(self._under_way):
+                    if flight.due <= now:
+                        self._time_out(flight, now, expired)
+                    else:
+                        self._set_timer(flight, flight.due)
+                self._next_due = max(self._next_due, now + GRAIN)
+            self._peers.tidy(now)
+            until = self._next_due if self._under_way else NEVER
             if self._active_until > now or self._peers.has_retired:
-                until = min(until, now + TICK)
+                until = min(until, now + self._retransmit)
             self._sleeps_until = until
         for flight in expired:
-            flight.land(tempfail("timeout"))
-        return None if until == float("inf") else max(until - now, 0.0)
+            self._give(flight, tempfail("timeout"))
+        return None if until == NEVER else max(until - now, 0.0)
 
     def _time_out(self, flight: Flight, now: float, expired: list[Flight]) -> None:
         """A try was not answered in time: another one, or the end."""
         if flight.stream is None:
             self._peers.missed(flight.server, now)
         elif now < min(flight.stream.due, flight.expires):
-            self._set_timer(min(flight.stream.due, flight.expires), flight)
+            self._set_timer(flight, flight.stream.due)
             return
         if now >= flight.expires:
             self._release(flight)
@@ -322,17 +308,21 @@ class Stub:
         self.counters.retransmitted += 1
         self._send(flight, now)
 
+    # -- replies, in the thread that reads them -------------------------------------------------
+
     def _readable(self, channel: Channel) -> None:
-        while True:
+        """Take what has come; as a rule that is all that is expected, and nobody looks for more."""
+        for _ in range(BATCH):
             try:
                 packet = channel.socket.recv(DATAGRAM)
             except BlockingIOError:
                 return
             except OSError:  # ICMP port unreachable: nobody listens there
-                if channel.socket.fileno() >= 0:
-                    self._refused(channel)
+                self._refused(channel)
                 return
             self._arrived(channel, packet)
+            if not channel.flights:
+                return
 
     def _arrived(self, channel: Channel, packet: bytes) -> None:
         """A datagram came from a server; it counts if a query of this socket waits for it."""
@@ -378,7 +368,12 @@ class Stub:
         with self._lock:
             is_ours = self._release(flight)
         if is_ours:
-            flight.land(answer)
+            self._give(flight, answer)
+
+    def _give(self, flight: Flight, answer: Answer) -> None:
+        """Land a flight that is off the books."""
+        flight.land(answer)
+        self._inbox.landed(flight)
 
     def _failed(self, flight: Flight, reason: str) -> None:
         """A server said that it cannot tell: the next one is asked, once each."""
@@ -494,4 +489,5 @@ class Stub:
             self._selector.close()
             self._wake.close()
         for flight in left:
-            flight.land(tempfail("closed"))
+            self._give(flight, tempfail("closed"))
+        self._inbox.close()

@@ -1,64 +1,61 @@
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+
+import pytest
 
 from filterd.core.lookup import NODATA, NXDOMAIN, Answer, Question, RRType, question
-from filterd.dns.flight import Flight
+from filterd.dns.flight import Bell, Flight
 
 ASKED = question("a.example", RRType.A)
 
 
-class Reader:
-    """Has an answer at hand for the flight that is looked at, or not."""
+class Waiter:
+    """Lands the flight that is waited for, or gives up."""
 
-    def __init__(self, at_hand: Answer | None = None) -> None:
-        self.at_hand = at_hand
+    def __init__(self, answer: Answer | None = None) -> None:
+        self.answer = answer
         self.waited = 0
 
-    def look(self, flight: Flight) -> None:
-        if self.at_hand is not None:
-            flight.land(self.at_hand)
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def wait(self, flight: Flight, deadline: float) -> None:
         self.waited += 1
-        yield
+        if self.answer is not None:
+            flight.land(self.answer)
 
 
-def test_answer_that_has_come_needs_no_wait() -> None:
-    reader = Reader(NXDOMAIN)
-    assert Flight(reader, ASKED, 0, None).wait(0) is NXDOMAIN
-    assert reader.waited == 0
-
-
-def test_everybody_who_waits_gets_the_answer() -> None:
-    flight = Flight(Reader(), ASKED, 0, None)
-    found: list[Answer] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(flight.wait(time.monotonic() + 10)))
-        for _ in range(5)
-    ]
-    for thread in threads:
-        thread.start()
-    flight.land(NODATA)
-    for thread in threads:
-        thread.join()
-    assert found == [NODATA] * 5
-
-
-def test_past_deadline_ends_the_wait_and_not_the_flight() -> None:
-    flight = Flight(Reader(), ASKED, 0, None)
-    assert flight.wait(time.monotonic() - 1).reason == "deadline"
-    assert flight.wait(time.monotonic() + 0.01).reason == "deadline"
-    flight.land(NODATA)
-    assert flight.wait(0) is NODATA
-
-
-def test_done_is_told_before_anybody_wakes() -> None:
-    told: list[tuple[Question, Answer]] = []
-    flight = Flight(Reader(), ASKED, 0, lambda asked, answer: told.append((asked, answer)))
+def test_answer_that_is_there_needs_no_wait() -> None:
+    waiter = Waiter()
+    flight = Flight(waiter, ASKED, 0, None)
     flight.land(NXDOMAIN)
-    assert told == [(ASKED, NXDOMAIN)]
+    assert flight.wait(0) is NXDOMAIN
+    assert waiter.waited == 0
+
+
+def test_wait_ends_with_the_answer_or_with_the_deadline() -> None:
+    assert Flight(Waiter(NODATA), ASKED, 0, None).wait(0) is NODATA
+    assert Flight(Waiter(), ASKED, 0, None).wait(0).reason == "deadline"
+
+
+def test_done_is_told_before_the_bells_ring() -> None:
+    bell = Bell()
+    told: list[tuple[Question, Answer, bool]] = []
+    flight = Flight(
+        Waiter(), ASKED, 0, lambda asked, answer: told.append((asked, answer, bell.empty()))
+    )
+    flight.bells.append(bell)
+    flight.land(NXDOMAIN)
+    assert told == [(ASKED, NXDOMAIN, True)]
+    assert not bell.empty()
+
+
+def test_failure_of_done_keeps_nobody_from_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    def odd(_question: Question, _answer: Answer) -> None:
+        raise RuntimeError("odd")
+
+    flight = Flight(Waiter(), ASKED, 0, odd)
+    flight.bells.append(Bell())
+    with caplog.at_level(logging.ERROR):
+        flight.land(NXDOMAIN)
+    assert flight.wait(0) is NXDOMAIN
+    assert not flight.bells[0].empty()
+    assert "a.example: what its answer was for failed" in caplog.text
