@@ -23,13 +23,11 @@ from filterd.frontends.cli.context import (
     pass_context,
     print_json,
 )
-from filterd.frontends.cli.learn import progress
+from filterd.frontends.cli.learn import ham_option, progress, spam_option
 
 if TYPE_CHECKING:
     from filterd.classify.evaluate import Way
     from filterd.classify.metrics import Figures
-
-_path = click.Path(path_type=Path, exists=True)
 
 LABELS = {
     "messages": "messages",
@@ -46,12 +44,8 @@ LABELS = {
 
 
 @click.command()
-@click.option(
-    "--spam", multiple=True, type=_path, metavar="PATH", help="Spam; may be given often."
-)
-@click.option(
-    "--ham", multiple=True, type=_path, metavar="PATH", help="Ham; may be given often."
-)
+@spam_option
+@ham_option
 @click.option(
     "--online",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

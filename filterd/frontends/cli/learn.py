@@ -1,6 +1,7 @@
 """learn - `filterd learn spam|ham PATH...`, `forget PATH...`, `unlearn`: labels, in force at once.
 
-Owns:   the commands learn, forget, unlearn; their counts; the progress bar of all classifier commands.
+Owns:   the commands learn, forget, unlearn; their counts; the options and the progress bar that
+        all commands over collections of mail share.
 Exit status: 0 done (also when nothing was new), 1 some files could not be read, 2 usage, 75 the
 journal cannot be written now.
 """
@@ -43,6 +44,13 @@ paths_argument = click.argument(
     required=True,
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="PATH...",
+)
+corpus_path = click.Path(path_type=Path, exists=True)
+spam_option = click.option(
+    "--spam", multiple=True, type=corpus_path, metavar="PATH", help="Spam; may be given often."
+)
+ham_option = click.option(
+    "--ham", multiple=True, type=corpus_path, metavar="PATH", help="Ham; may be given often."
 )
 user_option = click.option(
     "--user", default="", help="Who says so; `unlearn --user` takes it back. Default: you."

@@ -26,22 +26,16 @@ from filterd.frontends.cli.context import (
     pass_context,
     print_json,
 )
-from filterd.frontends.cli.learn import progress
+from filterd.frontends.cli.learn import ham_option, progress, spam_option
 
 if TYPE_CHECKING:
     from filterd.classify.retrain import Retrained
     from filterd.classify.spill import TrainingSet
 
-_path = click.Path(path_type=Path, exists=True)
-
 
 @click.command()
-@click.option(
-    "--spam", multiple=True, type=_path, metavar="PATH", help="Spam; may be given often."
-)
-@click.option(
-    "--ham", multiple=True, type=_path, metavar="PATH", help="Ham; may be given often."
-)
+@spam_option
+@ham_option
 @click.option(
     "--report",
     "report_folder",
