@@ -29,6 +29,7 @@ _ADDRESS_IN_NAME = re.compile(r"(?:^|\D)(?:\d{1,3}[.\-_x]){3}\d{1,3}(?:\D|$)|\d{
 _GARBLED = re.compile(
     r"\bid\s[^\s;()<>]{0,40}[*'&!|]|\bwith e?smtps? \([^)]{0,30}[*'&!|]", re.IGNORECASE
 )
+_ODD_MARK = re.compile(r"[*'&!|]")  # what _GARBLED asks for, found a hundred times faster
 # By text, as ipaddress takes 20 us an address; RFC 6890. Hop.from_address is in normal form.
 _NOT_PUBLIC = re.compile(
     r"(?:0|10|127)\.|169\.254\.|192\.168\.|192\.0\.[02]\.|198\.(?:1[89]|51\.100)\.|203\.0\.113\."
@@ -112,7 +113,7 @@ def _dates(hops: tuple[Hop, ...]) -> Iterator[Hit]:
 def _invented(hops: tuple[Hop, ...]) -> Iterator[Hit]:
     """Fields with signs that no server writes."""
     for hop in hops:
-        if _GARBLED.search(hop.raw[:500]) is not None:
+        if _ODD_MARK.search(hop.raw) is not None and _GARBLED.search(hop.raw[:500]) is not None:
             yield Hit("RECEIVED_GARBLED", hop.raw[:100])
             break
 

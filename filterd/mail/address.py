@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 from filterd.limits import LIMITS
+from filterd.mail.derived import derived
 from filterd.mail.domain import to_alabel
 from filterd.mail.header import Field
 from filterd.mail.text import decode_words
@@ -72,7 +72,7 @@ class AddressList:
         """True where two mail readers may show two authors."""
         return not self.defects.isdisjoint(AMBIGUOUS)
 
-    @cached_property
+    @derived
     def domains(self) -> tuple[str, ...]:
         """The distinct domains in order."""
         return tuple(dict.fromkeys(box.domain for box in self.mailboxes if box.domain))

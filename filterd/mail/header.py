@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 # Numbers: `bytes in bytes` raises and drops a TypeError first (CPython 3.11), 2,000 instructions a question.
 _LF, _CR = 0x0A, 0x0D
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])|\r(?!\n)")
+_NO_FOLD = re.compile(rb"\n(?![ \t])")  # a line end that is none, which no MTA passes on
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
 
 # What a reader is shown, is led by or trusts: kept beyond the limits, or 2,000 fields of nothing in
@@ -34,9 +34,9 @@ BYTES_BEYOND = 16 << 10  # of the value of such a field
 _LOOKED_AT = 4  # times the bytes that are kept: so far a header is searched for decisive fields
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Field:
-    """One header field.
+    """One header field. Never changed, but not frozen: that would cost thrice as much to make.
 
     `name` as spelt by the sender; `raw` is every byte after the colon without the final line end,
     so leading white space and folding are kept.
@@ -44,6 +44,7 @@ class Field:
 
     name: str
     raw: bytes
+    _unfolded: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -52,12 +53,9 @@ class Field:
     @property
     def unfolded(self) -> bytes:
         """The value on one line, outer white space removed (RFC 5322 2.2.3)."""
-        raw = self.raw
-        if _LF in raw or _CR in raw:
-            # Folds as they should be: a third of what the pattern takes, which knows all there may be.
-            plain = raw.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
-            raw = _FOLD.sub(b"", raw) if _LF in plain or _CR in plain else plain
-        return raw.strip(b" \t\r\n")
+        if self._unfolded is None:
+            self._unfolded = _unfold(self.raw)
+        return self._unfolded
 
     @property
     def value(self) -> str:
@@ -74,14 +72,27 @@ class Field:
         return self.name.encode("latin-1", "replace") + b":" + self.raw + b"\r\n"
 
 
+def _unfold(raw: bytes) -> bytes:
+    if _LF in raw or _CR in raw:
+        if _NO_FOLD.search(raw) is None:
+            raw = raw.translate(None, b"\r\n")
+        else:
+            raw = _FOLD.sub(b"", raw)
+    return raw.strip(b" \t\r\n")
+
+
 class Header:
     """An immutable sequence of fields; look-up by name ignores case."""
 
-    __slots__ = ("__dict__", "fields", "skipped")
+    __slots__ = ("_index", "fields", "skipped")
 
     def __init__(self, fields: Iterable[Field], skipped: int = 0) -> None:
         self.fields: tuple[Field, ...] = tuple(fields)
         self.skipped = skipped  # fields beyond the limit, not kept
+        index: dict[str, list[Field]] = {}
+        for one in self.fields:
+            index.setdefault(one.name.lower(), []).append(one)
+        self._index = {key: tuple(found) for key, found in index.items()}
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.fields)
@@ -89,16 +100,10 @@ class Header:
     def __len__(self) -> int:
         return len(self.fields)
 
-    @cached_property
-    def _by_key(self) -> dict[str, tuple[Field, ...]]:
-        index: dict[str, list[Field]] = {}
-        for field in self.fields:
-            index.setdefault(field.key, []).append(field)
-        return {key: tuple(found) for key, found in index.items()}
-
     def all(self, name: str) -> tuple[Field, ...]:
         """Every field of that name, top first."""
-        return self._by_key.get(name.lower(), ())
+        index = self._index
+        return index.get(name) or index.get(name.lower(), ())
 
     def first(self, name: str) -> Field | None:
         found = self.all(name)
@@ -109,20 +114,21 @@ class Header:
         found = self.all(name)
         return found[0].value if found else default
 
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._by_key
+    def __contains__(self, name: str) -> bool:
+        return name in self._index or name.lower() in self._index
 
 
 class Gatherer:
     """Fields one by one, up to a number and a size; the decisive ones beyond it too, up to their own."""
 
-    __slots__ = ("_beyond", "_fields", "_max_fields", "_room", "_skipped", "marks")
+    __slots__ = ("_beyond", "_fields", "_header", "_max_fields", "_room", "_skipped", "marks")
 
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         self._fields: list[Field] = []
         self._max_fields = max_fields
         self._room = max_bytes
         self._skipped = 0
+        self._header = Header(())  # what was last asked for
         self._beyond: Counter[str] = Counter()
         self.marks: set[str] = set()  # "too-many-fields", "header-too-long"
 
@@ -147,8 +153,11 @@ class Gatherer:
 
     @property
     def header(self) -> Header:
-        """What was gathered so far."""
-        return Header(self._fields, self._skipped)
+        """What was gathered so far; the same one until there is more."""
+        known = self._header
+        if len(known) != len(self._fields) or known.skipped != self._skipped:
+            known = self._header = Header(self._fields, self._skipped)
+        return known
 
 
 def _past_mbox_line(raw: bytes) -> int:

@@ -14,12 +14,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import re2
 
 from filterd.limits import LIMITS
+from filterd.mail.derived import derived
 
 MAX_TAGS = 6_000  # "<" in one document; lexbor needs 54 ms for 5,000 nested elements
 MAX_LINKS = 2_000  # link elements read of one document
@@ -80,7 +81,7 @@ class HtmlDocument:
     hidden: str
     tricks: Mapping[str, int]
 
-    @cached_property
+    @derived
     def counts(self) -> Mapping[str, int]:
         """How often each start tag occurs in the source, names lower case."""
         return Counter(_TAG_NAME.findall(self.source.lower()))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -19,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 import re2
 
 from filterd.limits import LIMITS
+from filterd.mail.derived import derived
 from filterd.mail.domain import is_known_tld, organizational, to_alabel
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Link:
     anchor: str
     origin: str
 
-    @cached_property
+    @derived
     def site(self) -> str:
         """The organizational domain of the host; the address itself for an address."""
         return organizational(self.host) if self.host and not self.is_address else self.host

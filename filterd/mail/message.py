@@ -8,10 +8,10 @@ Not here: the envelope (core.transaction), any opinion.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from filterd.limits import LIMITS, Limits
+from filterd.mail.derived import derived
 from filterd.mail.header import Header, split
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Message:
         header, offset, defects = split(raw, limits.header_fields, limits.header_bytes)
         return cls(header, raw[offset:], size=size, marks=(*marks, *defects))
 
-    @cached_property
+    @derived
     def raw(self) -> bytes:
         """The whole message with CRLF after each field, body bytes as received."""
         return b"".join(field.line for field in self.header) + b"\r\n" + self.body
@@ -67,7 +67,7 @@ class Message:
 
     # -- MIME -------------------------------------------------------------------------------
 
-    @cached_property
+    @derived
     def tree(self) -> Tree:
         """The parts, outermost first, depth first; bounded (mail.mime)."""
         from filterd.mail.mime import walk
@@ -78,12 +78,12 @@ class Message:
     def parts(self) -> tuple[Part, ...]:
         return self.tree.parts
 
-    @cached_property
+    @derived
     def attachments(self) -> tuple[Part, ...]:
         """Leaf parts that a reader would see as a file."""
         return tuple(part for part in self.parts if part.is_attachment)
 
-    @cached_property
+    @derived
     def html(self) -> tuple[HtmlDocument, ...]:
         """Each text/html part that is shown, parsed once (mail.html)."""
         from filterd.mail.html import parse
@@ -97,14 +97,14 @@ class Message:
                 documents.append(parse(text))
         return tuple(documents)
 
-    @cached_property
+    @derived
     def text(self) -> str:
         """What a reader sees: plain parts, and the visible text of HTML parts; bounded."""
         from filterd.mail.text import visible_text
 
         return visible_text(self.parts, self.html)
 
-    @cached_property
+    @derived
     def links(self) -> tuple[Link, ...]:
         """Every distinct link and bare domain, in order of appearance; bounded."""
         from filterd.mail.link import collect
@@ -113,7 +113,7 @@ class Message:
 
     # -- header -----------------------------------------------------------------------------
 
-    @cached_property
+    @derived
     def subject(self) -> str:
         """The decoded subject (RFC 2047), white space folded; "" where absent."""
         return self.decoded("subject")
@@ -128,7 +128,7 @@ class Message:
             known = self._texts[name] = decode_words(field.unfolded) if field else ""
         return known
 
-    @cached_property
+    @derived
     def author(self) -> AddressList:
         """The strictly read From fields, all of them joined (RFC 5322 3.6.2)."""
         return self.addresses("from")
@@ -142,14 +142,14 @@ class Message:
             known = self._lists[name] = parse_fields(self.header.all(name))
         return known
 
-    @cached_property
+    @derived
     def hops(self) -> tuple[Hop, ...]:
         """The Received fields, newest first (mail.trace)."""
         from filterd.mail.trace import read
 
         return read(self.header)
 
-    @cached_property
+    @derived
     def date(self) -> float | None:
         """The Date field in seconds since the epoch; None where absent or unreadable."""
         from filterd.mail.trace import parse_date

@@ -13,10 +13,11 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from filterd.limits import LIMITS, Limits
 from filterd.mail.charset import decode
+from filterd.mail.derived import derived
 from filterd.mail.header import Header, split
 from filterd.mail.text import decode_words
 
@@ -253,7 +254,7 @@ class Part:
     def is_text(self) -> bool:
         return self.content_type.startswith("text/")
 
-    @cached_property
+    @derived
     def _disposition(self) -> Parameterized:
         field = self.header.first("content-disposition")
         return parameters(field.unfolded) if field is not None else _NOTHING
@@ -264,16 +265,16 @@ class Part:
         value = self._disposition.value
         return value if value in {"", "inline"} else "attachment"
 
-    @cached_property
+    @derived
     def filename(self) -> str:
         """The decoded name by `filename`, else by `name`; "" without."""
         return self._disposition.params.get("filename") or self.params.get("name", "")
 
-    @cached_property
+    @derived
     def content_id(self) -> str:
         return self.header.value("content-id").strip("<> \t")
 
-    @cached_property
+    @derived
     def is_attachment(self) -> bool:
         """True for a leaf that a reader would see as a file: not shown text, not the message."""
         if self.is_multipart or self.content_type == "message/rfc822":
@@ -286,12 +287,12 @@ class Part:
             )
         return not self.content_type.startswith(("message/", "multipart/"))
 
-    @cached_property
+    @derived
     def decoded(self) -> bytes:
         """The body with its transfer encoding undone, at most `limits.part_bytes` of it."""
         return decode_transfer(self, LIMITS.part_bytes)
 
-    @cached_property
+    @derived
     def text(self) -> str:
         """The body as text, at most `limits.text_bytes` of it, line ends as LF."""
         limit = LIMITS.text_bytes

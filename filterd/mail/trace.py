@@ -8,12 +8,11 @@ Rules of this file: every value is what some server wrote, hence a claim. Linear
 from __future__ import annotations
 
 import re
-from calendar import timegm
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from datetime import date
 from ipaddress import ip_address
 
 from filterd.limits import LIMITS
+from filterd.mail.derived import derived
 from filterd.mail.header import Header
 
 MAX_FIELD = 4_096  # characters read of one Received field
@@ -23,6 +22,7 @@ _MONTHS = {
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
     )
 }
+_EPOCH = date(1970, 1, 1).toordinal()
 _ZONES = {
     "ut": 0, "gmt": 0, "utc": 0, "z": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7,
     "mdt": -6, "pst": -8, "pdt": -7, "bst": 1, "cet": 1, "cest": 2, "met": 1, "mest": 2, "eet": 2,
@@ -37,14 +37,17 @@ _ASCTIME = re.compile(
     r"\s*+(?:[A-Za-z]{3},?\s++)?([A-Za-z]{3})\s++(\d{1,2}),?\s++(\d{2}):(\d{2}):(\d{2})\s++"
     r"(?:([A-Za-z]{1,5})\s++)?(\d{4})"
 )
-_CLAUSE = re.compile(r"(?:\A|[\s)])(from|by|via|with|id|for)\s++([^\s();]++)", re.IGNORECASE)
+# Both are looked for behind a space put in front: at a set of characters the search is fast.
+_CLAUSE = re.compile(r"[\s)](from|by|via|with|id|for)\s++([^\s();]++)", re.IGNORECASE)
+_BY = re.compile(r"[\s)]by\s", re.IGNORECASE)
+_FROM = re.compile(r"\sfrom\s++([^\s();]++)", re.IGNORECASE)
 _BRACKET = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]{2,45})(?:%[^\]\s]{1,20})?\]", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"(?<![\w.:-])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.-])")
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}(?<!\.)")
 _HELO = re.compile(r"\b(?:helo|ehlo)[ =]([^\s()]{1,255})", re.IGNORECASE)
 _NAME_IN_PARENS = re.compile(r"\(\s*(?:[^\s()@\[\]]{1,64}@)?([A-Za-z0-9._-]{1,255})(?=[\s\[)])")
 
 
-@dataclass(frozen=True)
 class Hop:
     """One Received field; "" and None where it does not say. All of it is claimed, not proven.
 
@@ -52,37 +55,42 @@ class Hop:
     `from_address` its IP address as text. `date` is seconds since the epoch.
     """
 
-    raw: str
+    def __init__(self, raw: str) -> None:
+        self.raw = raw
 
-    @cached_property
+    @derived
+    def _head(self) -> str:
+        """The field without its date, behind a space."""
+        return f" {self.raw.rpartition(';')[0] or self.raw}"
+
+    @derived
     def _clauses(self) -> dict[str, str]:
+        """The word after each keyword; the first of two clauses of one name counts."""
         found: dict[str, str] = {}
         for match in _CLAUSE.finditer(self._head):
             found.setdefault(match.group(1).lower(), match.group(2))
         return found
 
-    @property
-    def _head(self) -> str:
-        """The field without its date."""
-        return self.raw.rpartition(";")[0] or self.raw
+    @derived
+    def _from(self) -> str:
+        """The word after "from", with which nearly all fields begin."""
+        match = _FROM.match(self._head)
+        return match.group(1) if match is not None else self._clauses.get("from", "")
 
-    @cached_property
+    @derived
     def _from_clause(self) -> str:
         """From "from" up to the "by" clause, where the client is described."""
-        head = self._head
-        if self._clauses.get("from") is None:
+        if not self._from:
             return ""
+        head = self._head
         match = _BY.search(head)
         return head[: match.start()] if match is not None else head
 
-    @cached_property
+    @derived
     def from_name(self) -> str:
-        helo = _HELO.search(self._from_clause)
-        return (helo.group(1) if helo is not None else self._clauses.get("from", "")).strip(
-            "[]"
-        )
+        return (_helo(self._from_clause) or self._from).strip("[]")
 
-    @cached_property
+    @derived
     def from_rdns(self) -> str:
         clause = self._from_clause
         match = _NAME_IN_PARENS.search(clause)
@@ -91,46 +99,61 @@ class Hop:
             if "." in name and not name[-1].isdigit():
                 return name.rstrip(".").lower()
             return ""
-        if _HELO.search(clause) is not None:  # from rdns (HELO name) ...
-            name = self._clauses.get("from", "")
+        if _helo(clause):  # from rdns (HELO name) ...
+            name = self._from
             return name.rstrip(".").lower() if "." in name and name[-1].isalpha() else ""
         return ""
 
-    @cached_property
+    @derived
     def from_address(self) -> str:
         clause = self._from_clause
         for pattern in (_BRACKET, _BARE_ADDRESS):
             for match in pattern.finditer(clause):
-                try:
-                    return str(ip_address(match.group(1)))
-                except ValueError:
-                    continue
+                address = _normal(match.group(1))
+                if address:
+                    return address
         return ""
 
-    @cached_property
+    @property
     def by(self) -> str:
         return self._clauses.get("by", "").lower().rstrip(".")
 
-    @cached_property
+    @property
     def protocol(self) -> str:
         """The word after `with`: "ESMTP", "ESMTPS", "LMTP", "HTTP", "MAPI"."""
         return self._clauses.get("with", "").upper()
 
-    @cached_property
+    @property
     def id(self) -> str:
         return self._clauses.get("id", "")
 
-    @cached_property
+    @property
     def recipient(self) -> str:
         """The address after `for`, without angle brackets."""
         return self._clauses.get("for", "").strip("<>")
 
-    @cached_property
+    @derived
     def date(self) -> float | None:
         return parse_date(self.raw.rpartition(";")[2]) if ";" in self.raw else None
 
 
-_BY = re.compile(r"(?:\A|[\s)])by\s", re.IGNORECASE)
+def _helo(clause: str) -> str:
+    """The name given in words ("helo=name", "(HELO name)"), or ""."""
+    folded = clause.lower()
+    if "helo" not in folded and "ehlo" not in folded:
+        return ""
+    match = _HELO.search(clause)
+    return match.group(1) if match is not None else ""
+
+
+def _normal(text: str) -> str:
+    """The address in its normal form, "" if it is none."""
+    if _IPV4.match(text) is not None:  # ipaddress takes 20 us
+        return text
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return ""
 
 
 def read(header: Header) -> tuple[Hop, ...]:
@@ -139,9 +162,18 @@ def read(header: Header) -> tuple[Hop, ...]:
     return tuple(Hop(field.value[:MAX_FIELD]) for field in fields)
 
 
-@lru_cache(maxsize=256)
-def _parse(text: str) -> float | None:
+def parse_date(text: str) -> float | None:
+    """Seconds since the epoch of an RFC 5322 date (obsolete and common odd forms too), or None.
+
+    Comments are passed over; an unknown zone counts as UTC (RFC 5322 4.3).
+    """
+    text = text[:200]
     match = _DATE.match(text)
+    if match is None and "(" in text:
+        from filterd.mail.mime import comments_off
+
+        text = comments_off(text)
+        match = _DATE.match(text)
     if match is not None:
         day, month, year, hour, minute, second, sign, zone_hour, zone_minute, zone = (
             match.groups()
@@ -158,33 +190,23 @@ def _parse(text: str) -> float | None:
     full_year = int(year)
     if len(year) < 4:  # RFC 5322 4.3
         full_year += 2000 if full_year < 50 and len(year) == 2 else 1900
-    fields = (full_year, number, int(day), int(hour), int(minute), int(second or 0))
-    if not _is_possible(*fields):
+    days = _days(full_year, number, int(day))
+    hours, minutes, seconds = int(hour), int(minute), int(second or 0)
+    if days is None or hours > 23 or minutes > 59 or seconds > 60:
         return None
     if sign and zone_hour and zone_minute:
         offset = int(zone_hour) * 3600 + int(zone_minute) * 60
         offset = -offset if sign == "-" else offset
     else:
         offset = int(_ZONES.get((zone or "").lower(), 0) * 3600)
-    return float(timegm((*fields, 0, 0, 0)) - offset)
+    return float(days * 86400 + hours * 3600 + minutes * 60 + seconds - offset)
 
 
-def _is_possible(year: int, month: int, day: int, hour: int, minute: int, second: int) -> bool:
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    last = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
-    return (
-        1900 <= year <= 9999 and 1 <= day <= last and hour < 24 and minute < 60 and second < 61
-    )
-
-
-def parse_date(text: str) -> float | None:
-    """Seconds since the epoch of an RFC 5322 date (obsolete and common odd forms too), or None.
-
-    Comments are passed over; an unknown zone counts as UTC (RFC 5322 4.3).
-    """
-    text = text[:200]
-    if "(" in text:
-        from filterd.mail.mime import comments_off
-
-        text = comments_off(text) if _DATE.match(text) is None else text
-    return _parse(text)
+def _days(year: int, month: int, day: int) -> int | None:
+    """Days since the epoch; None for a day that no calendar has, or of another age."""
+    if not 1900 <= year <= 9999:
+        return None
+    try:
+        return date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        return None

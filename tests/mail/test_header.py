@@ -103,6 +103,34 @@ def test_the_header_of_a_part_ends_before_a_delimiter() -> None:
     assert raw[offset:].startswith(b"--q")
 
 
+def test_the_header_gathered_so_far_is_made_once_and_anew_when_there_is_more() -> None:
+    gathered = Gatherer(2, 1_000)
+    gathered.add("To", b" a")
+    so_far = gathered.header
+    assert gathered.header is so_far
+    gathered.add("To", b" b")
+    assert [field.value for field in gathered.header.all("to")] == ["a", "b"]
+    gathered.add("X-More", b" c")
+    assert gathered.header.skipped == 1
+    assert [field.value for field in so_far] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b" a\r\n\tb", b"a\tb"),
+        (b" a\n b\n", b"a b"),
+        (b"a\rb", b"ab"),
+        (b"a\r\r\n b", b"a b"),
+        (b"a\nb\r\n c\rd", b"a\nb cd"),
+        (b"\r\n ", b""),
+    ],
+)
+def test_only_a_line_end_that_folds_is_taken_out(raw: bytes, value: bytes) -> None:
+    field = Field("X", raw)
+    assert (field.unfolded, field.unfolded, field.raw) == (value, value, raw)
+
+
 def test_values_are_unfolded_and_read_as_utf8_or_latin1() -> None:
     assert Field("A", b" x\r\n\ty ").value == "x\ty"
     assert Field("A", "ü".encode()).value == "ü"

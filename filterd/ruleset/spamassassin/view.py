@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from filterd.mail.address import parse
+from filterd.mail.derived import derived
 from filterd.mail.domain import organizational
 from filterd.mail.text import decode_words
 from filterd.ruleset.spamassassin import relay, uri
@@ -171,7 +171,7 @@ class View:
             if found is not None:
                 yield organizational(found.group().lower()) if is_domain else found.group()
 
-    @cached_property
+    @derived
     def trail(self) -> relay.Trail:
         return relay.read(self.tx)
 
@@ -181,7 +181,7 @@ class View:
 
     # -- body -------------------------------------------------------------------------------
 
-    @cached_property
+    @derived
     def rendered(self) -> list[Rendered]:
         """The HTML parts, rendered, in order."""
         return [render(part.text) for part in self._leaves() if self._type(part) == "text/html"]
@@ -197,7 +197,7 @@ class View:
             return "text/html"
         return part.content_type
 
-    @cached_property
+    @derived
     def body(self) -> tuple[bytes, ...]:
         """The paragraphs of the rendered text, the subject before them."""
         subject = self._fields("subject", False)
@@ -218,7 +218,7 @@ class View:
         whole = (subject[-1] if subject else b"\n") + octets(text)
         return tuple(_lines(whole))
 
-    @cached_property
+    @derived
     def raw_body(self) -> tuple[bytes, ...]:
         """Decoded text parts, not rendered, in chunks."""
         chunks: list[bytes] = []
@@ -236,11 +236,11 @@ class View:
             chunks += _chunks(data[:RAW_PART])
         return tuple(chunks)
 
-    @cached_property
+    @derived
     def full(self) -> bytes:
         return self.message.raw.replace(b"\r\n", b"\n")
 
-    @cached_property
+    @derived
     def uris(self) -> tuple[bytes, ...]:
         return tuple(octets(one) for one in uri.collect(self))
 
