@@ -23,7 +23,14 @@ from filterd.auth.dkim import (
     read_terms,
 )
 from filterd.auth.key import key_question
-from filterd.auth.signature import SignatureError, canonical, parse_tags, split_names
+from filterd.auth.signature import (
+    SignatureError,
+    canonical,
+    canonical_field,
+    field_tags,
+    split_names,
+    unsigned,
+)
 from filterd.core.lookup import Ask, Question
 from filterd.limits import LIMITS, Limits
 from filterd.mail.authres import AuthresSyntaxError, parse
@@ -76,6 +83,14 @@ class Chain:
     oldest_pass: int = 0
 
 
+_NO_CHAIN = Chain("none")
+
+
+def _has_set(header: Header) -> bool:
+    """Whether there is a field of a set, however broken."""
+    return any(name in header for name in _NAMES)
+
+
 def read_sets(header: Header, limits: Limits = LIMITS) -> tuple[ArcSet, ...]:
     """Return the sets, oldest first; SignatureError where the chain's structure is broken."""
     by_name: dict[str, dict[int, tuple[Field, Mapping[str, bytes]]]] = {}
@@ -111,7 +126,7 @@ def _instance(field: Field, name: str, limits: Limits) -> tuple[int, Mapping[str
         if match is None:
             raise SignatureError("fail", f"{name} without instance")
         return int(match.group(1)), {}
-    tags = parse_tags(field.unfolded, limits.signature_bytes)
+    tags = field_tags(field, limits.signature_bytes)
     value = tags.get("i", b"")
     if _INSTANCE.match(value) is None:
         raise SignatureError("fail", f"{name} without instance")
@@ -120,8 +135,8 @@ def _instance(field: Field, name: str, limits: Limits) -> tuple[int, Mapping[str
 
 def evaluate(message: Message, ask: Ask, limits: Limits = LIMITS) -> Chain:
     """Return the status of the message's chain (RFC 8617 5.2)."""
-    if not any(name in message.header for name in _NAMES):
-        return Chain("none")
+    if not _has_set(message.header):
+        return _NO_CHAIN
     try:
         sets = read_sets(message.header, limits)
     except SignatureError as error:
@@ -130,7 +145,7 @@ def evaluate(message: Message, ask: Ask, limits: Limits = LIMITS) -> Chain:
         for one in sets:
             _check_status(one, is_newest=one is sets[-1])
         _check_message(sets[-1], message, ask)
-        _check_seals(sets, message, ask)
+        _check_seals(sets, ask)
     except SignatureError as error:
         return Chain("fail", error.reason, sets)
     return Chain("pass", "", sets, _oldest_pass(sets, message, ask))
@@ -172,19 +187,18 @@ def _check_message(one: ArcSet, message: Message, ask: Ask) -> None:
         check_signature(terms, ask, digest, terms.domain)
 
 
-def _check_seals(sets: tuple[ArcSet, ...], message: Message, ask: Ask) -> None:
+def _check_seals(sets: tuple[ArcSet, ...], ask: Ask) -> None:
     """Every ARC-Seal must fit the sets up to its own (5.1.1), hashed in one pass over all."""
-    hashes = canonical(message)
     running = hashlib.sha256()
     for one in sets:
         with _naming(f"ARC-Seal i={one.instance}"):
             terms = _read_seal(one)
-            running.update(hashes.field(one.results, relaxed=True))
-            running.update(hashes.field(one.message_signature, relaxed=True))
+            running.update(canonical_field(one.results, relaxed=True))
+            running.update(canonical_field(one.message_signature, relaxed=True))
             own = running.copy()
-            own.update(hashes.unsigned(one.seal, relaxed=True))
+            own.update(unsigned(one.seal, relaxed=True))
             check_signature(terms, ask, own.digest(), terms.domain)
-            running.update(hashes.field(one.seal, relaxed=True))
+            running.update(canonical_field(one.seal, relaxed=True))
 
 
 def _read_seal(one: ArcSet) -> Terms:
@@ -217,6 +231,8 @@ class _naming:  # noqa: N801 - reads as a statement
 
 def questions(header: Header, limits: Limits = LIMITS) -> Iterator[Question]:
     """The key questions of the chain in that header."""
+    if not _has_set(header):
+        return
     try:
         sets = read_sets(header, limits)
     except SignatureError:

@@ -22,8 +22,8 @@ from filterd.auth.signature import (
     Canonical,
     SignatureError,
     canonical,
+    field_tags,
     from_base64,
-    parse_tags,
     split_names,
 )
 from filterd.core.lookup import Ask, Question
@@ -148,7 +148,7 @@ def _text(value: bytes) -> str:
 
 def _tags(field: Field, limits: Limits) -> Mapping[str, bytes] | SignatureError:
     try:
-        return parse_tags(field.unfolded, limits.signature_bytes)
+        return field_tags(field, limits.signature_bytes)
     except SignatureError as error:
         return error
 
@@ -179,8 +179,8 @@ def _read(field: Field, tags: Mapping[str, bytes], now: float) -> tuple[Terms, s
 
 def _evaluate(
     field: Field, tags: Mapping[str, bytes], message: Message, ask: Ask, now: float
-) -> AuthResult:
-    """The result of one signature, without its header.* properties."""
+) -> tuple[str, tuple[Property, ...]]:
+    """Check one signature; return the comment on its pass, and policy.partial where it applies."""
     terms, identity = _read(field, tags, now)
     relaxed_header, relaxed_body = read_canonicalization(tags)
     length = read_number(tags, "l")
@@ -193,8 +193,9 @@ def _evaluate(
     comment = check_signature(terms, ask, digest, identity)
     if len(message.header.all("from")) > names.count("from"):
         raise SignatureError("policy", "a From field is not signed")  # RFC 6376 8.15
-    partial = (Property("policy", "partial", f"{covered}/{total}"),) if covered < total else ()
-    return AuthResult("dkim", "pass", properties=partial, comment=comment)
+    if covered == total:
+        return comment, ()
+    return comment, (Property("policy", "partial", f"{covered}/{total}"),)
 
 
 def evaluate(
@@ -214,16 +215,16 @@ def evaluate(
     results = []
     for index in chosen:
         tags = parsed[index]
+        result, reason, comment = "pass", "", ""
+        partial: tuple[Property, ...] = ()
         try:
             if isinstance(tags, SignatureError):
                 raise tags
-            result = _evaluate(fields[index], tags, message, ask, now)
+            comment, partial = _evaluate(fields[index], tags, message, ask, now)
         except SignatureError as error:
-            result = AuthResult("dkim", error.result, error.reason)
-        properties = (*_properties(tags, shown[index]), *result.properties)
-        results.append(
-            AuthResult("dkim", result.result, result.reason, properties, result.comment)
-        )
+            result, reason = error.result, error.reason
+        properties = (*_properties(tags, shown[index]), *partial)
+        results.append(AuthResult("dkim", result, reason, properties, comment))
     beyond = len(fields) - len(chosen)
     if beyond:
         reason = f"{beyond} more signatures not evaluated, limit {limits.signatures}"

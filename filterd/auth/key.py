@@ -27,6 +27,8 @@ from filterd.limits import LIMITS
 
 PublicKey = RSAPublicKey | Ed25519PublicKey
 
+_PADDING, _HASHED = PKCS1v15(), Prehashed(SHA256())
+
 MIN_RSA_BITS = 1024  # RFC 8301 3.2: shorter ones MUST NOT be considered valid
 MAX_RSA_BITS = 8192  # a check costs with the square of the size; 4096 is the most seen
 MAX_KEY_RECORDS = (
@@ -139,7 +141,7 @@ def verify(key: Key, signature: bytes, digest: bytes) -> bool:
     """True if `signature` is that key's over data whose SHA-256 is `digest`."""
     try:
         if isinstance(key.public, RSAPublicKey):
-            key.public.verify(signature, digest, PKCS1v15(), Prehashed(SHA256()))
+            key.public.verify(signature, digest, _PADDING, _HASHED)
         else:  # RFC 8463 3: Ed25519 signs the hash
             key.public.verify(signature, digest)
     except InvalidSignature:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from filterd.auth.arc import read_sets, reported
 from filterd.auth.keyfile import Signer, load_signers
 from filterd.auth.settings import SigningSettings
-from filterd.auth.signature import SignatureError, canonical
+from filterd.auth.signature import SignatureError, canonical, canonical_field, unsigned
 from filterd.core.verdict import Edit, Hold, InsertField, ReplaceField
 from filterd.limits import LIMITS
 from filterd.mail.authres import claims_authserv_id
@@ -145,8 +145,8 @@ def sign(message: Message, signer: Signer, now: float, wishes: Sealing | None = 
         "b": "",
     }
     names = tags["h"].split(":")
-    unsigned = _field("DKIM-Signature", tags)
-    data = canonical(message).signed_data(names, unsigned, relaxed=True)
+    own = _field("DKIM-Signature", tags)
+    data = canonical(message).signed_data(names, own, relaxed=True)
     return _field("DKIM-Signature", tags, signer.sign(data))
 
 
@@ -212,8 +212,8 @@ def seal(
     tags = {**common, "cv": status, "b": ""}
     covered = [f for one in sets for f in (one.results, one.message_signature, one.seal)]
     covered += [results, signature]
-    data = b"".join(hashes.field(field, relaxed=True) for field in covered)
-    data += hashes.unsigned(_field("ARC-Seal", tags), relaxed=True)
+    data = b"".join([canonical_field(field, relaxed=True) for field in covered])
+    data += unsigned(_field("ARC-Seal", tags), relaxed=True)
     return results, signature, _field("ARC-Seal", tags, signer.sign(data), line)
 
 

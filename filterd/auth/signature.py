@@ -1,9 +1,10 @@
 """signature - what DKIM and ARC have in common: tag lists, canonical forms, the bytes that are signed.
 
-Owns:   parse_tags, Canonical (hashes of one message, each computed once), strip_b, base64 of tags.
-Asks:   nothing. The only importer of dkimpy, which parses tag lists and canonicalises fields; the body
-        is canonicalised here, because dkimpy's patterns take time quadratic in a run of blanks (20 kB
-        of them: 0.77 s; deploy/decisions/0201-dkim-by-dkimpy-and-cryptography.md).
+Owns:   parse_tags, field_tags, canonical forms, Canonical (hashes of one message, each computed once),
+        strip_b, base64 of tags.
+Asks:   nothing. The only importer of dkimpy, which parses tag lists. Bodies and fields are canonicalised
+        here: dkimpy's patterns take time quadratic in a run of blanks (20 kB of them: 0.77 s), and five
+        times ours for a field (deploy/decisions/0201-dkim-by-dkimpy-and-cryptography.md).
 Not here: keys (auth.key), what a signature means (auth.dkim, auth.arc).
 RFC 6376 sections 3.2, 3.4, 3.7, 5.4.2.
 """
@@ -14,7 +15,6 @@ import base64
 import binascii
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -24,12 +24,15 @@ from filterd.mail.header import Field, Header
 from filterd.mail.message import Message
 
 with without_resolvers():
-    from dkim.canonicalization import Relaxed
     from dkim.util import InvalidTagValueList, parse_tag_value
 
 _TAG_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*\Z")
 _WHITE = bytes(range(0x21))  # all that may fold a base64 value, and nothing that is base64
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}\Z")
+_BLANKS = re.compile(b"  +")
+_MANY_RUNS = (
+    5_000  # a pattern takes a third of the time of passes where runs are few (0.1 us each)
+)
 
 
 class SignatureError(Exception):
@@ -42,6 +45,11 @@ class SignatureError(Exception):
 
 
 @lru_cache(maxsize=256)  # a signature is read for its question, then for its result
+def field_tags(field: Field, max_bytes: int) -> Mapping[str, bytes]:
+    """Return the tags of a signature field, as `parse_tags` does."""
+    return parse_tags(field.unfolded, max_bytes)
+
+
 def parse_tags(unfolded: bytes, max_bytes: int) -> Mapping[str, bytes]:
     """Return the tags of an unfolded tag list (RFC 6376 3.2); SignatureError permerror otherwise.
 
@@ -93,14 +101,22 @@ def crlf(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
+def _single_blanks(text: bytes) -> bytes:
+    """Each run of blanks and tabs as one blank, in time linear in the length."""
+    text = text.replace(b"\t", b" ")
+    if text.find(b"  ") < 0:
+        return text
+    text = _BLANKS.sub(b" ", text, count=_MANY_RUNS)
+    while text.find(b"  ") >= 0:  # each pass halves every run, so all passes cost less than two
+        text = text.replace(b"  ", b" ")
+    return text
+
+
 def canonical_body(body: bytes, *, relaxed: bool) -> bytes:
     """The body in canonical form (RFC 6376 3.4.3, 3.4.4), in time linear in its length."""
     text = crlf(body)
     if relaxed:
-        text = text.replace(b"\t", b" ")
-        while b"  " in text:  # each pass halves every run, so all passes cost less than two
-            text = text.replace(b"  ", b" ")
-        text = text.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+        text = _single_blanks(text).replace(b" \r\n", b"\r\n").removesuffix(b" ")
     content = text.rstrip(b"\r\n")
     tail = text[len(content) :]
     if tail.endswith(b"\r"):  # a bare CR is no line end: nothing to strip
@@ -112,32 +128,47 @@ def canonical_body(body: bytes, *, relaxed: bool) -> bytes:
     return content + b"\r\n"
 
 
+def canonical_field(field: Field, *, relaxed: bool) -> bytes:
+    """One field in canonical form (RFC 6376 3.4.1, 3.4.2), CRLF included."""
+    name = field.name.encode("latin-1", "replace")
+    if not relaxed:
+        return name + b":" + crlf(field.raw) + b"\r\n"
+    unfolded = field.raw.replace(b"\r\n", b"").replace(b"\n", b"")
+    return name.lower().rstrip() + b":" + _single_blanks(unfolded).strip(b" ") + b"\r\n"
+
+
 class Canonical:
     """The hashes of one message, shared by all its signatures: each is computed once."""
 
     def __init__(self, message: Message) -> None:
         self._header: Header = message.header
         self._body = message.body
+        self._texts: dict[bool, bytes] = {}  # canonical bodies
         self._digests: dict[tuple[bool, int | None], tuple[bytes, int]] = {}
-        self._relaxed: dict[Field, bytes] = {}
+        self._fields: dict[tuple[str, bool], tuple[tuple[Field, bytes], ...]] = {}
 
     def body(self, *, relaxed: bool, length: int | None = None) -> tuple[bytes, int]:
         """SHA-256 of the canonical body (of its first `length` octets), and its full length."""
         found = self._digests.get((relaxed, length))
         if found is None:
-            canonical = canonical_body(self._body, relaxed=relaxed)
-            found = (hashlib.sha256(canonical[:length]).digest(), len(canonical))
+            text = self._texts.get(relaxed)
+            if text is None:
+                text = canonical_body(self._body, relaxed=relaxed)
+                if length is not None:  # the next signature may cover another length
+                    self._texts[relaxed] = text
+            found = (hashlib.sha256(text[:length]).digest(), len(text))
             self._digests[relaxed, length] = found
         return found
 
-    def field(self, field: Field, *, relaxed: bool) -> bytes:
-        """One field in canonical form (RFC 6376 3.4.1, 3.4.2), CRLF included."""
-        if not relaxed:
-            return _name(field) + b":" + crlf(field.raw) + b"\r\n"
-        found = self._relaxed.get(field)
+    def fields(self, name: str, *, relaxed: bool) -> tuple[tuple[Field, bytes], ...]:
+        """Every field of that name, top first, with its canonical form."""
+        found = self._fields.get((name, relaxed))
         if found is None:
-            [(name, value)] = Relaxed.canonicalize_headers([(_name(field), field.raw)])
-            found = self._relaxed[field] = name + b":" + value
+            fields = self._header.all(name)
+            found = tuple(
+                [(field, canonical_field(field, relaxed=relaxed)) for field in fields]
+            )
+            self._fields[name, relaxed] = found
         return found
 
     def signed(self, names: Iterable[str], own: Field, *, relaxed: bool) -> bytes:
@@ -146,26 +177,24 @@ class Canonical:
 
     def signed_data(self, names: Iterable[str], own: Field, *, relaxed: bool) -> bytes:
         """What is signed: the fields named, bottom up, then the signature's own, its b= empty."""
-        taken: Counter[str] = Counter()
+        left: dict[str, list[bytes]] = {}
         pieces: list[bytes] = []
-        # 3.7: a signature does not sign itself, it was not there yet.
-        others = tuple(field for field in self._header.all(own.key) if field is not own)
         for name in names:
-            found = others if name == own.key else self._header.all(name)
-            taken[name] += 1
-            if taken[name] <= len(found):  # a field named too often counts as empty (5.4.2)
-                pieces.append(self.field(found[-taken[name]], relaxed=relaxed))
-        pieces.append(self.unsigned(own, relaxed=relaxed))
+            forms = left.get(name)
+            if forms is None:
+                fields = self.fields(name, relaxed=relaxed)
+                # 3.7: a signature does not sign itself, it was not there yet.
+                forms = left[name] = [form for field, form in fields if field is not own]
+            if forms:  # a field named too often counts as empty (5.4.2)
+                pieces.append(forms.pop())
+        pieces.append(unsigned(own, relaxed=relaxed))
         return b"".join(pieces)
 
-    def unsigned(self, own: Field, *, relaxed: bool) -> bytes:
-        """A signature field as it is hashed for itself: b= empty, no CRLF at the end."""
-        bare = Field(own.name, strip_b(own.raw))
-        return self.field(bare, relaxed=relaxed).removesuffix(b"\r\n")
 
-
-def _name(field: Field) -> bytes:
-    return field.name.encode("latin-1", "replace")
+def unsigned(own: Field, *, relaxed: bool) -> bytes:
+    """A signature field as it is hashed for itself: b= empty, no CRLF at the end."""
+    bare = Field(own.name, strip_b(own.raw))
+    return canonical_field(bare, relaxed=relaxed).removesuffix(b"\r\n")
 
 
 _CANONICAL: WeakKeyDictionary[Message, Canonical] = WeakKeyDictionary()
