@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from filterd.mail.domain import to_alabel
 
@@ -33,11 +34,11 @@ _ADDRESS = re.compile(  # [[local-part] "@"] domain-name, the part of it that ne
     r"@[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?)*\Z"
 )
 _UNSAFE = re.compile(r"[^ -~]")
+_COMMENT_MARK = re.compile(r"([()\\])")
 _NO_KEYWORD = re.compile(r"[^0-9A-Za-z-]")
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """`ptype.name=value` (RFC 8601 2.3), e.g. header.d, smtp.mailfrom, policy.dmarc."""
 
     ptype: str
@@ -45,8 +46,7 @@ class Property:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuthResult:
+class AuthResult(NamedTuple):
     """One method's result in the words of its RFC.
 
     `reason` is the RFC 8601 reason; `comment` is free text for people, shown in parentheses.
@@ -62,8 +62,9 @@ class AuthResult:
 
     def get(self, ptype_dot_name: str) -> str:
         """The value of property "ptype.name", or ""."""
+        ptype, _, name = ptype_dot_name.partition(".")
         for item in self.properties:
-            if f"{item.ptype}.{item.name}" == ptype_dot_name:
+            if item.name == name and item.ptype == ptype:
                 return item.value
         return ""
 
@@ -104,26 +105,31 @@ def format_value(text: str, limit: int = MAX_VALUE) -> str:
 
 
 def _comment(text: str) -> str:
-    return "(" + re.sub(r"([()\\])", r"\\\1", _clean(text, MAX_REASON)) + ")"
+    return "(" + _COMMENT_MARK.sub(r"\\\1", _clean(text, MAX_REASON)) + ")"
 
 
-@lru_cache(maxsize=1024)
 def _keyword(text: str) -> str:
     """A Keyword; ours always are, those taken over from another's field may not be."""
     return _NO_KEYWORD.sub("-", text)[:100].strip("-") or "x"
 
 
+@lru_cache(maxsize=1024)
+def _pair(one: str, mark: str, other: str) -> str:
+    """Two Keywords with a mark between them."""
+    return f"{_keyword(one)}{mark}{_keyword(other)}"
+
+
 def format_result(result: AuthResult) -> str:
     """One `resinfo` without its semicolon."""
-    words = [f"{_keyword(result.method)}={_keyword(result.result)}"]
+    words = [_pair(result.method, "=", result.result)]
     if result.comment:
         words.append(_comment(result.comment))
     if result.reason:
         words.append(f"reason={format_value(result.reason, MAX_REASON)}")
-    words.extend(
-        f"{_keyword(item.ptype)}.{_keyword(item.name)}={format_value(item.value)}"
+    words += [
+        f"{_pair(item.ptype, '.', item.name)}={format_value(item.value)}"
         for item in result.properties
-    )
+    ]
     return " ".join(words)
 
 
@@ -306,7 +312,7 @@ def _read_result(reader: _Reader) -> AuthResult | None:
     while not reader.at(";") and reader.position < len(reader.text):
         result = _read_detail(reader, result, properties)
         reader.skip()
-    return replace(result, properties=tuple(properties))
+    return result._replace(properties=tuple(properties))
 
 
 _DIGITS_ONLY = re.compile(r"[0-9]{1,9}")
@@ -329,5 +335,5 @@ def _read_detail(reader: _Reader, result: AuthResult, properties: list[Property]
         if len(properties) < MAX_PROPERTIES:
             properties.append(Property(ptype, name, value))
     elif ptype == "reason":
-        return replace(result, reason=value)
+        return result._replace(reason=value)
     return result  # a word without a dot is none of RFC 8601's

@@ -301,7 +301,7 @@ class Blind:
             subject="",
             hits=tuple(replace(hit, detail="") for hit in record.hits),
             auth_results=tuple(
-                replace(result, properties=tuple(self._property(p) for p in result.properties))
+                result._replace(properties=tuple(self._property(p) for p in result.properties))
                 for result in record.auth_results
             ),
         )
@@ -317,7 +317,7 @@ class Blind:
     def _property(self, item: Property) -> Property:
         if item.ptype == "policy" or item.name in {"s", "a"}:
             return item
-        return replace(item, value=self._address(item.value))
+        return item._replace(value=self._address(item.value))
 
     def _address(self, address: str) -> str:
         local, at, domain = address.lower().rpartition("@")

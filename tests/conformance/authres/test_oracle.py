@@ -36,6 +36,8 @@ RESULT = st.builds(
         ),
         max_size=1,
     ).map(tuple),
+    reason=st.just(""),
+    comment=st.just(""),
 )
 
 
