@@ -16,8 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Literal
 
 from filterd.auth.offline import without_resolvers
@@ -41,9 +40,10 @@ MAX_NAMES = 10  # of an mx or ptr (4.6.4)
 MAX_VOID = 2  # 4.6.4
 NOTHING = "."  # a name that no label fits: asks nothing, matches nothing
 
+_VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=", re.IGNORECASE)
 _LOCAL_MACRO = re.compile(r"%\{[ls]", re.IGNORECASE)
-_LITERAL = re.compile(r"\[.*\]\Z")
+_NAME = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*+\Z")  # what can be asked (4.3)
 _UNSAFE = re.compile(r"[^ -~]")
 _DOT_ATOM = re.compile(r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~.-]+\Z")
 
@@ -115,7 +115,7 @@ class _Evaluation(spf.query):
 
     def _found(self, name: str, rrtype: RRType) -> Answer | None:
         """The answer of a term that asks; None, counted as void, if it has no records (4.6.4)."""
-        if not _is_name(name):
+        if not _NAME.match(name):
             return None
         answer = self._answer(name, rrtype)
         if answer.status is Status.OK:
@@ -124,16 +124,6 @@ class _Evaluation(spf.query):
         if self.void_lookups > MAX_VOID:
             raise spf.PermError(f"more than {MAX_VOID} void lookups")
         return None
-
-    def dns_txt(
-        self, domainname: str, rr: str = "TXT", ignore_void: bool = False
-    ) -> list[bytes]:
-        if rr != "TXT" or not _is_name(domainname):
-            return []
-        if ignore_void:
-            return list(self._answer(domainname, RRType.TXT).txt)
-        answer = self._found(domainname, RRType.TXT)
-        return list(answer.txt) if answer else []
 
     def dns_a(self, domainname: str, A: str = "A") -> list[str]:  # noqa: N803 - pyspf's name
         answer = self._found(domainname, RRType[A])
@@ -148,7 +138,7 @@ class _Evaluation(spf.query):
         return [
             address
             for _, exchange in exchanges
-            if _is_name(exchange)
+            if _NAME.match(exchange)
             for address in self._answer(exchange, RRType[self.A]).addresses
         ]
 
@@ -165,7 +155,7 @@ class _Evaluation(spf.query):
         ]
 
     def _is_ours(self, name: str) -> bool:
-        if not _is_name(name):
+        if not _NAME.match(name):
             return False
         try:
             return self.cidrmatch(self._answer(name, RRType[self.A]).addresses, self.cidrmax)
@@ -173,12 +163,20 @@ class _Evaluation(spf.query):
             return False
 
     def dns_spf(self, domain: str) -> str | None:
+        """4.5: the one record of that domain."""
         if domain == NOTHING:
             return "v=spf1"  # an include of it: neutral, which does not match
-        record = super().dns_spf(domain)
-        if record is not None and len(record) > MAX_RECORD:
+        answer = self._found(domain, RRType.TXT)
+        records = [text for text in answer.txt if _VERSION.match(text)] if answer else []
+        if not records:
+            return None
+        if len(records) > 1:
+            raise spf.PermError("Two or more type TXT spf records found.")
+        if len(records[0]) > MAX_RECORD:
             raise spf.PermError(f"a record of more than {MAX_RECORD} bytes")
-        return record
+        if not records[0].isascii():
+            raise spf.PermError("Non-ascii characters found", repr(records[0]))
+        return records[0].decode("ascii")
 
     # -- evaluation ---------------------------------------------------------------------------
 
@@ -187,7 +185,7 @@ class _Evaluation(spf.query):
         shift = self.cidrmax - n
         mine = self._mine >> shift
         for text in ipaddrs:
-            bits, number = _number(text)
+            bits, number = address_number(text)
             if not bits:
                 raise spf.PermError("invalid address", text)
             if bits == self.cidrmax and number >> shift == mine:
@@ -222,22 +220,21 @@ class _Evaluation(spf.query):
 
         Names ignore case (RFC 5234 2.3); an unknown modifier may stand more than once (6).
         """
-        terms: list[str] = []
+        terms = record.split(" ")
+        self._terms += len(terms)
+        if self._terms > MAX_TERMS:
+            raise spf.PermError(f"more than {MAX_TERMS} terms")
+        if max(map(len, terms)) > MAX_TERM:
+            raise spf.PermError(f"a term of more than {MAX_TERM} characters")
         has_redirect = False
-        for number, term in enumerate(record.split(" ")):
-            if len(term) > MAX_TERM:
-                raise spf.PermError(f"a term of more than {MAX_TERM} characters")
-            match = _MODIFIER.match(term) if number else None  # the first is "v=spf1"
+        for number, term in enumerate(terms[1:], 1):  # the first is "v=spf1"
+            match = _MODIFIER.match(term) if "=" in term else None
             if match is not None:
                 name = match.group(1).lower()
                 has_redirect = has_redirect or name == "redirect"
                 if name not in {"redirect", "exp"}:
                     name = f"x{number}"
-                term = f"{name}={term[match.end() :]}"
-            terms.append(term)
-        self._terms += len(terms)
-        if self._terms > MAX_TERMS:
-            raise spf.PermError(f"more than {MAX_TERMS} terms")
+                terms[number] = f"{name}={term[match.end() :]}"
         return " ".join(terms), has_redirect
 
     def expand(self, s: str, stripdot: bool = True) -> str:
@@ -263,7 +260,9 @@ class _Evaluation(spf.query):
             return ""
         self.d = text.domain
         try:
-            found = self.dns_txt(str(text), ignore_void=True)
+            if not _NAME.match(text):
+                return ""
+            found = self._answer(str(text), RRType.TXT).txt
             if len(found) != 1 or len(found[0]) > MAX_EXPLANATION:
                 return ""
             expanded = self.expand(found[0].decode("ascii"), stripdot=False)
@@ -272,19 +271,13 @@ class _Evaluation(spf.query):
         return "" if expanded == NOTHING else _printable(expanded)[:MAX_EXPLANATION]
 
 
-@lru_cache(maxsize=4096)
-def _number(text: str) -> tuple[int, int]:
-    """Bits and value of an address, (0, 0) for what is none."""
+def address_number(text: str) -> tuple[int, int]:
+    """Bits and value of an address, (0, 0) for what is none; a tenth of what ipaddress takes."""
+    family, bits = (AF_INET6, 128) if ":" in text else (AF_INET, 32)
     try:
-        address = ip_address(text)
-    except ValueError:
+        return bits, int.from_bytes(inet_pton(family, text), "big")
+    except (OSError, ValueError):
         return 0, 0
-    return address.max_prefixlen, int(address)
-
-
-def _is_name(name: str) -> bool:
-    """Whether it can be asked: labels of 1 to 63 characters (4.3)."""
-    return all(0 < len(label) <= 63 for label in name.split("."))
 
 
 def _escaped(name: str) -> str:
@@ -339,11 +332,11 @@ def first_name(reverse_path: str, helo: str) -> str | None:
 
 def _askable(domain: str) -> str | None:
     """The domain in A-labels if a record is looked for there: well-formed, more than one label."""
-    if len(domain) > MAX_IDENTITY or _LITERAL.match(domain):
+    if len(domain) > MAX_IDENTITY or (domain.startswith("[") and domain.endswith("]")):
         return None
     name = domain.lower() if domain.isascii() else to_alabel(domain)
     name = name.removesuffix(".") if name else name  # 4.3: a label may be empty at the end only
-    return name if name and "." in name and _is_name(name) else None
+    return name if name and "." in name and _NAME.match(name) else None
 
 
 def _evaluate(
@@ -370,7 +363,7 @@ def _evaluate(
         reason = _printable(": ".join([run.prob, *run.mech]))[:MAX_EXPLANATION]
     elif explained:
         reason = f"{name} explains: {explained}"
-    comment = _WORDS[result].format(domain=name, client=client)
+    comment = _WORDS[result].format(domain=name, client=run.c)
     found = AuthResult("spf", result, reason=reason, properties=shown, comment=comment)
     return Evaluation(found, identity, _printable(run.mechanism or ""))
 

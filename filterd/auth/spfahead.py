@@ -13,10 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from filterd.auth.iprev import forward_question, reverse_question
-from filterd.auth.spf import MAX_NAMES, MAX_RECORD, MAX_TERMS, first_name
+from filterd.auth.spf import MAX_NAMES, MAX_RECORD, MAX_TERMS, address_number, first_name
 from filterd.core.lookup import Answer, Asked, Lead, RRType, question
 from filterd.core.transaction import Address
 
@@ -53,14 +52,14 @@ class _Chain:
         if len(records) != 1 or len(records[0]) > MAX_RECORD:
             return
         for kind, argument, network in _parse(records[0]):
-            if kind == "all" or (
-                network is not None
-                and network.version == self._client.version
-                and self._client in network
-            ):
+            if kind == "all" or (network is not None and self._is_in(network)):
                 return
             if network is None:
                 yield from self._asked(kind, argument, domain)
+
+    def _is_in(self, network: Network) -> bool:
+        bits, shift, number = network
+        return bits == self._client.max_prefixlen and int(self._client) >> shift == number
 
     def _asked(self, kind: str, argument: str, domain: str) -> Iterator[Asked]:
         """What one term asks."""
@@ -85,7 +84,8 @@ class _Chain:
                 yield forward_question(name, self._client)
 
 
-Term = tuple[str, str, IPv4Network | IPv6Network | None]
+Network = tuple[int, int, int]  # bits of its addresses, how many are free, value of the others
+Term = tuple[str, str, Network | None]
 
 
 @lru_cache(maxsize=2048)
@@ -99,12 +99,20 @@ def _parse(record: bytes) -> tuple[Term, ...]:
             argument = (match.group(3) or b"").decode("ascii", "replace")
             network = None
             if kind in {"ip4", "ip6"}:
-                try:
-                    network = ip_network(argument, strict=False)
-                except ValueError:
+                network = _network(argument)
+                if network is None:
                     continue
             terms.append((kind, argument, network))
     return tuple(terms)
+
+
+def _network(text: str) -> Network | None:
+    address, slash, prefix = text.partition("/")
+    bits, number = address_number(address)
+    if slash and not (prefix.isdecimal() and len(prefix) < 4):
+        return None
+    shift = bits - int(prefix) if slash else 0
+    return (bits, shift, number >> shift) if bits and shift >= 0 else None
 
 
 def leads(client: Address, reverse_path: str, helo: str) -> Iterable[Asked]:
