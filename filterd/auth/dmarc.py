@@ -83,10 +83,12 @@ def questions(author: str, others: Iterable[str] = ()) -> Iterator[Question]:
     """
     organization = organizational(author)
     near = [other for other in others if organizational(other) == organization]
-    for domain in (author, *near):
-        for target in targets(domain):
-            if len(target) <= MAX_NAME:
-                yield record_question(target)
+    names = dict.fromkeys(
+        name for domain in dict.fromkeys((author, *near)) for name in targets(domain)
+    )
+    for name in names:
+        if len(name) <= MAX_NAME:
+            yield record_question(name)
     if organization != author:
         yield question(author, RRType.A)  # np=
 

@@ -30,7 +30,7 @@ class Policy(IntEnum):
 
     @property
     def text(self) -> str:
-        return self.name.lower()
+        return _TEXTS[self]
 
     @property
     def lowered(self) -> Policy:
@@ -38,6 +38,7 @@ class Policy(IntEnum):
         return Policy(max(0, self - 1))
 
 
+_TEXTS = ("none", "quarantine", "reject")
 _POLICIES = {policy.text: policy for policy in Policy}
 
 
