@@ -17,8 +17,9 @@ from filterd.auth.seal import Sealing
 from filterd.checks import dnsbl, domainlist
 from filterd.checks.catalogue import ALL
 from filterd.classify import hashing, open_classifier
+from filterd.classify.home import LiveClassifier
 from filterd.config.settings import FilterSettings
-from filterd.core.check import Classifier, Services
+from filterd.core.check import Services
 from filterd.core.clock import Clock, SystemClock
 from filterd.core.errors import ConfigProblem
 from filterd.core.lookup import NXDOMAIN, Answer, Question, Resolver, ZoneHealth, tempfail
@@ -111,7 +112,7 @@ class Assembly:
     settings: FilterSettings
     rules: RuleSet
     plan: Plan
-    classifier: Classifier | None
+    classifier: LiveClassifier | None
     sealing: Sealing
     model: str = "none"  # what `classifier` answers with, for people
     problems: tuple[ConfigProblem, ...] = ()  # of what the filter can go on without

@@ -30,7 +30,7 @@ from filterd.serve import memory
 from filterd.serve.master import Generation, Master
 from filterd.serve.sockets import Listen
 from filterd.serve.worker import Job
-from filterd.staff import HttpWorker, MilterWorker
+from filterd.staff import HttpWorker, MilterWorker, prepare
 
 log = logging.getLogger("filterd")
 
@@ -75,8 +75,9 @@ def generation(loaded: Loaded) -> Generation:
     settings = loaded.settings
     assembly = Assembly.of(settings)
     assembly.warm()
+    prepare(settings)
     memory.give_back()
-    memory.leave_libraries()
+    memory.leave(memory.untouched_libraries())
     for problem in assembly.problems:
         log.warning("going on without: %s", problem)
     milter = settings.milter

@@ -7,6 +7,7 @@ Rules of this file: nothing that an observer does may harm the mail.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import socket
@@ -36,6 +37,7 @@ from filterd.store.dmarc import open_reports
 if TYPE_CHECKING:
     from filterd.classify.follow import Follower
     from filterd.classify.learner import Learner
+    from filterd.config.settings import FilterSettings
     from filterd.mail.message import Message
 
 log = logging.getLogger("filterd")
@@ -44,13 +46,20 @@ MILTER_NAME = "filterd"
 LABELS_EVERY = 0.4  # seconds: what was said anywhere is in force within one
 
 
+def prepare(settings: FilterSettings) -> None:
+    """Import before the fork what each worker will: done after it, that is 2 MB for each of them."""
+    open_stores(settings.store, settings.state_dir, settings.history)  # connects to nothing
+    if settings.classifier.enabled:
+        importlib.import_module("filterd.classify.follow")
+
+
 class Desk:
     """What every worker has: a resolver, stores, observers, a scanner."""
 
     def __init__(self, assembly: Assembly) -> None:
         settings = assembly.settings
         clock = SystemClock()
-        self._tidying = Rounds(memory.give_back, memory.GIVE_BACK_EVERY, "filterd-memory")
+        self._tidying = Rounds(memory.tidying(), memory.TIDY_EVERY, "filterd-memory")
         self._tidying.start()
         self.resolver = open_resolver(settings.dns)
         self.stores = open_stores(
@@ -75,7 +84,11 @@ class Desk:
         self._labels: Rounds | None = None
         if settings.classifier.enabled:
             self._follower = open_follower(
-                settings.classifier, settings.state_dir, settings.store, clock
+                settings.classifier,
+                settings.state_dir,
+                settings.store,
+                clock,
+                classifier=assembly.classifier,
             )
             self._labels = Rounds(self._follower.tick, LABELS_EVERY, "filterd-labels")
             self._labels.start()

@@ -88,11 +88,15 @@ def open_learner(
 
 
 def _learner(
-    settings: ClassifierSettings, state_dir: Path, store: StoreSettings | None
+    settings: ClassifierSettings,
+    state_dir: Path,
+    store: StoreSettings | None,
+    classifier: LiveClassifier | None = None,
 ) -> Learner:
     from filterd.classify.learner import Learner
 
-    classifier = open_classifier(settings.model_copy(update={"enabled": True}), state_dir)
+    if classifier is None:
+        classifier = open_classifier(settings.model_copy(update={"enabled": True}), state_dir)
     model = None if classifier is None else classifier.shipped
     journal = open_journal(state_dir)
     return Learner(settings, Home(state_dir), journal, model, open_feed(store))
@@ -108,9 +112,17 @@ def open_feed(store: StoreSettings | None) -> LabelFeed | None:
 
 
 def open_follower(
-    settings: ClassifierSettings, state_dir: Path, store: StoreSettings, clock: Clock
+    settings: ClassifierSettings,
+    state_dir: Path,
+    store: StoreSettings,
+    clock: Clock,
+    *,
+    classifier: LiveClassifier | None = None,
 ) -> Follower:
-    """What keeps this machine's classifier up to date; call its `tick` twice a second."""
+    """What keeps this machine's classifier up to date; call its `tick` twice a second.
+
+    A `classifier` that is open already spares reading the shipped model again.
+    """
     from filterd.classify.follow import Follower
 
-    return Follower(_learner(settings, state_dir, store), clock)
+    return Follower(_learner(settings, state_dir, store, classifier), clock)

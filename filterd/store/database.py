@@ -5,14 +5,17 @@ Rules of this file:
 1. Nothing is opened before the fork; connections of a parent are neither used nor closed by a child
    (sqlite.org "How to corrupt": a connection must not cross a fork).
 2. A transaction that writes takes the write lock at its begin, waits at most `timeout` for it, and is
-   short. WAL with synchronous=NORMAL: a power cut may lose the last moments, never the file.
+   short. Threads of one process wait for each other with a lock of ours, at most as long again: SQLite
+   polls, and would hold a connection for each of them. WAL with synchronous=NORMAL: a power cut may lose the last moments, never the file.
 3. A file that was removed or replaced is noticed within a second and opened anew.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MAX_IDLE = 16  # connections kept open; each costs about 100 kB
+MAX_OPEN = 4  # connections of a process; each costs 300 kB, and they are in use for 0.1 ms
 LOOK_EVERY = 1.0  # seconds between looks at the file's inode
 BUSY_STEP = 2  # ms
 CACHE = 200  # kB of pages a connection keeps; SQLite's default is 2 MB, for each thread's own
@@ -42,32 +45,31 @@ class Database:
         self._pid = 0
         self._inode = 0
         self._looked = 0.0
-        self._idle: list[sqlite3.Connection] = []
+        self._forget()
         self._orphans: list[object] = []  # of a parent process: kept, never touched
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns; each of its statements sees the newest committed state."""
-        connection = self._take()
-        try:
-            result = work(connection)
-        except BaseException:
-            _discard(connection)
-            raise
-        self._give(connection)
-        return result
+        self._look()
+        return self._lend(work)
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns, its changes committed together or not at all."""
-        connection = self._take()
-        try:
+
+        def transaction(connection: sqlite3.Connection) -> T:
             connection.execute("BEGIN IMMEDIATE")
             result = work(connection)
             connection.execute("COMMIT")
-        except BaseException:
-            _discard(connection)  # rolls back
-            raise
-        self._give(connection)
-        return result
+            return result
+
+        self._look()
+        writing = self._writing
+        if not writing.acquire(timeout=self._timeout):
+            raise sqlite3.OperationalError("database is locked by other threads")
+        try:
+            return self._lend(transaction)
+        finally:
+            writing.release()
 
     def close(self) -> None:
         """Close what is idle; the next use opens anew."""
@@ -75,36 +77,54 @@ class Database:
             while self._idle:
                 self._idle.pop().close()
 
-    def _take(self) -> sqlite3.Connection:
+    def _lend(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns with a connection; after an error it is closed, which rolls back."""
+        places = self._places
+        try:
+            places.get(timeout=self._timeout)
+        except queue.Empty:
+            raise sqlite3.OperationalError("all connections are in use") from None
+        try:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._open()
+            try:
+                result = work(connection)
+            except BaseException:
+                _discard(connection)
+                raise
+            self._idle.append(connection)
+            return result
+        finally:
+            places.put(None)
+
+    def _forget(self) -> None:
+        """Begin with no connection."""
+        self._idle: list[sqlite3.Connection] = []
+        self._writing = threading.Lock()
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(MAX_OPEN):
+            self._places.put(None)
+
+    def _look(self) -> None:
+        """Notice a fork at once, and within a second that the file is another."""
         now = time.monotonic()
         pid = os.getpid()
         if pid != self._pid:
             self._orphans.append(self._idle)
-            self._idle = []
+            self._forget()
             self._pid = pid
             self._looked = 0.0
         if now - self._looked > LOOK_EVERY:
-            self._look()
             self._looked = now
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._open()
-
-    def _give(self, connection: sqlite3.Connection) -> None:
-        if len(self._idle) < MAX_IDLE:
-            self._idle.append(connection)
-        else:
-            connection.close()
-
-    def _look(self) -> None:
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
-            inode = 0
-        if inode != self._inode:
-            self.close()
-            self._inode = inode
+            try:
+                inode = self.path.stat().st_ino
+            except FileNotFoundError:
+                inode = 0
+            if inode != self._inode:
+                self.close()
+                self._inode = inode
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

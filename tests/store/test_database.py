@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from filterd.store.database import LOOK_EVERY, Database
+from filterd.store.database import LOOK_EVERY, MAX_OPEN, Database
 
 SCHEMA = "CREATE TABLE t (n INTEGER PRIMARY KEY); CREATE TABLE u (n INTEGER)"
 
@@ -62,6 +63,39 @@ def test_many_open_it_at_once(tmp_path: Path) -> None:
         children.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 6
     assert rows(Database(tmp_path / "y.sqlite", SCHEMA, timeout=0.2, version=1)) == [*range(6)]
+
+
+def test_threads_share_a_few_connections(database: Database) -> None:
+    inside = threading.Barrier(MAX_OPEN)
+    together: list[int] = []
+
+    def read(db: sqlite3.Connection) -> None:
+        inside.wait(5.0)  # passes only where as many as may be are in use at once
+        together.append(id(db))
+        db.execute("SELECT 1 FROM t").fetchone()
+
+    database.write(lambda db: db.execute("INSERT INTO t VALUES (1)"))
+    threads = [
+        threading.Thread(target=database.read, args=(read,)) for _ in range(MAX_OPEN * 3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10.0)
+    assert len(together) == MAX_OPEN * 3
+    assert len(set(together)) == MAX_OPEN
+
+
+def test_a_thread_waits_for_a_writer_of_its_own_process_only_so_long(tmp_path: Path) -> None:
+    database = Database(tmp_path / "z.sqlite", SCHEMA, timeout=0.1, version=1)
+
+    def slow(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO t VALUES (1)")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            database.write(lambda other: other.execute("INSERT INTO t VALUES (2)"))
+
+    database.write(slow)
+    assert rows(database) == [1]
 
 
 def test_a_child_has_connections_of_its_own(database: Database) -> None:
