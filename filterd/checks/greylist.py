@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -235,11 +236,17 @@ def _is_refused(tx: Transaction) -> bool:
 
 def _asked(tx: Transaction, recipients: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
     """The recipients to ask about, in a fixed order; empty when one of them is exempt."""
-    exempt = {name.lower() for name in settings.exempt_recipients}
-    wanted = sorted({recipient.lower() for recipient in recipients[: LIMITS.recipients]})
-    if any(r in exempt or r.partition("@")[0] in exempt for r in wanted):
-        return ()
-    return tuple(wanted[:MAX_KEYS])
+    exempt = _lower(settings.exempt_recipients)
+    wanted = {recipient.lower() for recipient in recipients[: LIMITS.recipients]}
+    for recipient in wanted:
+        if recipient in exempt or recipient.partition("@")[0] in exempt:
+            return ()
+    return tuple(sorted(wanted)[:MAX_KEYS])
+
+
+@lru_cache(maxsize=64)
+def _lower(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
 
 
 def _is_due(tx: Transaction, settings: Settings, services: Services, domain: str) -> bool:
@@ -263,6 +270,8 @@ def _looks_suspicious(tx: Transaction, settings: Settings) -> bool:
 def _proven_domain(tx: Transaction) -> str:
     """The domain that the sender has proven to be allowed to use, or ""."""
     passed = [r for method in ("spf", "dmarc") for r in tx.auth(method) if r.result == "pass"]
+    if not passed:
+        return ""
     for name in ("smtp.mailfrom", "header.from"):
         for result in passed:
             if value := result.get(name):

@@ -84,26 +84,27 @@ class Settings(CheckSettings):
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
     """At RCPT: charge this recipient. At EOM: give everything back if the message is greylisted."""
     store = services.rates
-    if store is None or tx.has_hit(settings.exempt):
+    if store is None:
         return
-    proposed = {e.action for e in tx.evidence if isinstance(e, Proposal)}
-    now = services.clock.now()
+    proposed = [e.action for e in tx.evidence if isinstance(e, Proposal)]
     if tx.stage is Stage.EOM:
-        if Action.GREYLIST in proposed:
+        if Action.GREYLIST in proposed and not tx.has_hit(settings.exempt):
+            now = services.clock.now()
             for recipient in tx.envelope.recipients:
                 store.refund(_buckets(tx, settings, recipient), 1, now)
         return
-    if not proposed.isdisjoint((Action.GREYLIST, Action.REJECT)):
+    if Action.GREYLIST in proposed or Action.REJECT in proposed or tx.has_hit(settings.exempt):
         return
     buckets = _buckets(tx, settings, tx.recipient)
     if not buckets:
         return
-    levels = store.charge(buckets, 1, now)
-    fullest = max(range(len(levels)), key=lambda i: levels[i] / buckets[i].burst)
-    bucket, level = buckets[fullest], levels[fullest]
-    full = level / bucket.burst
+    levels = store.charge(buckets, 1, services.clock.now())
+    shares = [level / bucket.burst for level, bucket in zip(levels, buckets, strict=True)]
+    full = max(shares)
     if full <= settings.slow_from:
         return
+    fullest = shares.index(full)
+    bucket, level = buckets[fullest], levels[fullest]
     detail = f"{bucket.key}: {level:.0f} of {bucket.burst:g}, {bucket.limit:g} in {bucket.period:g} s"
     held = settings.delay * min(1.0, (full - settings.slow_from) / (1.001 - settings.slow_from))
     if tx.hit(HIGH) is None:

@@ -13,6 +13,7 @@ may be about to log in is not held at CONNECT: our own people come from bad netw
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -113,7 +114,7 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
     at_connect, at_end = tx.stage is Stage.CONNECT, tx.stage is Stage.EOM
     if at_connect and _is_login_service(session, settings):
         return
-    points = services.score(tx.evidence) if tx.hits else 0.0
+    points = services.score(tx.evidence)
     above = points - (settings.end_start if at_end else settings.start)
     if above <= 0 and not at_connect:
         return
@@ -134,8 +135,13 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
 
 
 def _is_login_service(session: Session, settings: Settings) -> bool:
-    names = {name.lower() for name in settings.login_services}
+    names = _lower(settings.login_services)
     return session.daemon_port in names or session.daemon_name.lower() in names
+
+
+@lru_cache(maxsize=64)
+def _lower(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
 
 
 def _marks(tx: Transaction, settings: Settings, services: Services, *, is_new: bool) -> float:

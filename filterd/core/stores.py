@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from filterd.core.history import VerdictQuery, VerdictRecord
@@ -32,8 +32,7 @@ class Standing(Enum):
         return self in {Standing.FIRST, Standing.EARLY}
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a greylist asks; seconds. The retry counts from the first attempt."""
 
     delay: float = 90.0  # at least this long
@@ -42,8 +41,7 @@ class Terms:
     passes: int = 5  # of a client until it is allowed without asking; 0 = never
 
 
-@dataclass(frozen=True, slots=True)
-class Greylisted:
+class Greylisted(NamedTuple):
     """What the store knows of a delivery after this attempt."""
 
     standing: Standing
@@ -94,8 +92,7 @@ class GreylistStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """One leaky bucket: `limit` per `period` seconds leak out of it, `burst` fit into it."""
 
     key: str

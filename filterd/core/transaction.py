@@ -99,7 +99,7 @@ class Transaction:
     def auth(self, method: str) -> tuple[AuthResult, ...]:
         """The results of that method so far."""
         return tuple(
-            e for e in self.evidence if isinstance(e, AuthResult) and e.method == method
+            [e for e in self.evidence if isinstance(e, AuthResult) and e.method == method]
         )
 
     def hit(self, symbol: str) -> Hit | None:
@@ -112,10 +112,12 @@ class Transaction:
     def has_hit(self, patterns: Sequence[str]) -> bool:
         """True if a symbol so far is one of these; "DNSWL_*" stands for all that begin so."""
         exact, stems = _patterns(tuple(patterns))
-        return any(
-            isinstance(e, Hit) and (e.symbol in exact or e.symbol.startswith(stems))
-            for e in self.evidence
-        )
+        for item in self.evidence:
+            if isinstance(item, Hit):
+                symbol = item.symbol
+                if symbol in exact or symbol.startswith(stems):
+                    return True
+        return False
 
     @property
     def hits(self) -> tuple[Hit, ...]:

@@ -15,6 +15,7 @@ from filterd.core.verdict import ScoredHit
 from filterd.limits import LIMITS
 
 _MOST = 1e9  # points of one hit
+GROUP_CAP = "GROUP_CAP"
 
 
 class ScoreEntry(Protocol):
@@ -37,6 +38,10 @@ class GroupEntry(Protocol):
     def cap(self) -> float: ...
 
 
+# A hit, its line of the table, what weight 1 of it is worth, and its points in hundredths.
+_Counted = tuple[Hit, ScoreEntry | None, float, int]
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreTable:
     """Scores by symbol and caps by group, as the rule set gives them."""
@@ -50,50 +55,60 @@ class ScoreTable:
         A symbol counts once: the occurrence of the largest weight, with the details of the others.
         A group over its cap gets a line GROUP_CAP that takes the excess away.
         """
-        merged: dict[str, Hit] = {}
-        for item in evidence:
-            if not isinstance(item, Hit):
-                continue
-            known = merged.get(item.symbol)
-            merged[item.symbol] = item if known is None else _merge(known, item)
-        hits: list[ScoredHit] = []
-        total = 0
-        by_group: dict[str, int] = {}
-        for hit in merged.values():
-            entry = self.scores.get(hit.symbol)
-            shadow = entry is not None and entry.shadow
-            worth = entry.points if entry is not None and not shadow else 0.0
-            cents = _cents(worth * hit.weight)
-            total += cents
-            group = entry.group if entry is not None else ""
-            if cents > 0 and group:
-                by_group[group] = by_group.get(group, 0) + cents
-            hits.append(
-                ScoredHit(
-                    hit.symbol,
-                    cents / 100,
-                    hit.detail[: LIMITS.hit_detail_chars],
-                    group,
-                    entry.describe if entry is not None else "",
-                    tuple((name, share * worth) for name, share in hit.parts),
-                    shadow,
-                )
+        worth, over, total = self._worth(evidence)
+        hits = [
+            ScoredHit(
+                hit.symbol,
+                cents / 100,
+                hit.detail[: LIMITS.hit_detail_chars],
+                entry.group if entry is not None else "",
+                entry.describe if entry is not None else "",
+                tuple([(name, share * points) for name, share in hit.parts]),
+                entry is not None and entry.shadow,
             )
-        for group, cents in by_group.items():
-            limit = self.groups.get(group)
-            if limit is not None and limit.cap and cents > round(limit.cap * 100):
-                excess = cents - round(limit.cap * 100)
-                total -= excess
-                text = f"group {group} counts at most {limit.cap:g}"
-                hits.append(ScoredHit("GROUP_CAP", -excess / 100, group, group, text))
+            for hit, entry, points, cents in worth
+        ]
+        for group, excess in over:
+            text = f"group {group} counts at most {self.groups[group].cap:g}"
+            hits.append(ScoredHit(GROUP_CAP, -excess / 100, group, group, text))
         return tuple(hits), total / 100
 
     def points(self, evidence: Iterable[Evidence]) -> Mapping[str, float]:
         """Points by symbol, for composites; "" is their sum."""
-        hits, total = self.apply(evidence)
-        found = {hit.symbol: hit.points for hit in hits}
-        found[""] = total
+        worth, over, total = self._worth(evidence)
+        found = {hit.symbol: cents / 100 for hit, _, _, cents in worth}
+        for _, excess in over:
+            found[GROUP_CAP] = -excess / 100
+        found[""] = total / 100
         return found
+
+    def _worth(
+        self, evidence: Iterable[Evidence]
+    ) -> tuple[list[_Counted], list[tuple[str, int]], int]:
+        """Every symbol with its points, what groups have over their caps, and the sum; in hundredths."""
+        merged: dict[str, Hit] = {}
+        for item in evidence:
+            if isinstance(item, Hit):
+                known = merged.get(item.symbol)
+                merged[item.symbol] = item if known is None else _merge(known, item)
+        worth: list[_Counted] = []
+        total = 0
+        by_group: dict[str, int] = {}
+        for hit in merged.values():
+            entry = self.scores.get(hit.symbol)
+            points = entry.points if entry is not None and not entry.shadow else 0.0
+            cents = _cents(points * hit.weight)
+            total += cents
+            if cents > 0 and entry is not None and entry.group:
+                by_group[entry.group] = by_group.get(entry.group, 0) + cents
+            worth.append((hit, entry, points, cents))
+        over: list[tuple[str, int]] = []
+        for group, cents in by_group.items():
+            limit = self.groups.get(group)
+            if limit is not None and limit.cap and cents > round(limit.cap * 100):
+                over.append((group, cents - round(limit.cap * 100)))
+                total -= over[-1][1]
+        return worth, over, total
 
 
 def _cents(points: float) -> int:

@@ -13,7 +13,8 @@ import hashlib
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from socket import inet_ntoa
 
 MAX_KEY = 240  # characters kept readable; longer keys are sealed (an address may have 320)
 MAX_LOCAL = 128  # characters of a local part looked at; RFC 5321 4.5.3.1.1 allows 64
@@ -27,11 +28,11 @@ _SRS1 = re.compile(
 )
 _TOKENS = re.compile(r"([^-._=/]+)")
 _DIGITS = re.compile(r"[0-9]")
+_SERIAL = re.compile(r"[0-9#]")  # without one of these nothing is a serial
 _RUN = re.compile(r"#(?:[-._=/]{1,4}#)+")
 _EMBEDDED = re.compile(r"[-=+_.][^=@]{1,64}=[a-z0-9.-]{1,255}\.[a-z0-9-]{2,63}\Z")
 
 
-@lru_cache(maxsize=4096)  # three checks ask at several stages; ipaddress takes 8 us
 def client_network(
     client: IPv4Address | IPv6Address | None, ipv4_prefix: int = 24, ipv6_prefix: int = 64
 ) -> str:
@@ -39,8 +40,15 @@ def client_network(
     if client is None:
         return "local"
     if isinstance(client, IPv4Address):
-        return str(IPv4Network((int(client), ipv4_prefix), strict=False))
-    return str(IPv6Network((int(client), ipv6_prefix), strict=False))
+        shift = 32 - ipv4_prefix
+        network = int(client) >> shift << shift
+        return f"{inet_ntoa(network.to_bytes(4, 'big'))}/{ipv4_prefix}"
+    return _ipv6_network(client, ipv6_prefix)
+
+
+@lru_cache(maxsize=4096)  # three checks ask at several stages; ipaddress takes 8 us
+def _ipv6_network(client: IPv6Address, prefix: int) -> str:
+    return str(IPv6Network((int(client), prefix), strict=False))
 
 
 def client_domain(domain: str) -> str:
@@ -61,18 +69,19 @@ def plain_path(path: str) -> str:
     if not at:
         return local + domain
     local = local[:MAX_LOCAL]
-    match = _BATV_TAIL.match(local)
-    local = match.group(1) if match else _BATV.sub("", local, count=1)
-    if (match := _SRS0.match(local)) is not None:
-        local = f"srs0={match.group(1)}={match.group(2)}"
-    elif (match := _SRS1.match(local)) is not None:
-        local = f"srs1={match.group(2)}={match.group(3)}"
-    else:
-        stem = local.partition("+")[0]
-        if stem:  # "+tag@..." has no stem: leave it alone
-            local = stem
-        if "=" in local:
-            local = _EMBEDDED.sub("", local) or local
+    if "=" in local:  # in every tag and every rewritten address
+        match = _BATV_TAIL.match(local)
+        local = match.group(1) if match else _BATV.sub("", local, count=1)
+        if (match := _SRS0.match(local)) is not None:
+            return f"srs0={match.group(1)}={match.group(2)}@{domain}"
+        if (match := _SRS1.match(local)) is not None:
+            return f"srs1={match.group(2)}={match.group(3)}@{domain}"
+    stem = local.partition("+")[0]
+    if stem:  # "+tag@..." has no stem: leave it alone
+        local = stem
+    if "=" in local:
+        local = _EMBEDDED.sub("", local) or local
+    if _SERIAL.search(local) is not None:
         local = _RUN.sub("#", _TOKENS.sub(_plain_token, local))
     return f"{local}@{domain}"
 

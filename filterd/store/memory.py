@@ -111,7 +111,7 @@ class MemoryState:
             return [self._level(bucket, now) for bucket in buckets]
 
     def glimpse(self, bucket: Bucket, now: float) -> float:
-        return self.levels((bucket,), now)[0]
+        return self._level(bucket, now)
 
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         with self._lock:
