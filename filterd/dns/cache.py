@@ -52,8 +52,8 @@ class FlightSource(Protocol):
 class CacheCounters:
     """What happened since the start; for status and metrics."""
 
-    asked: int = 0  # by checks and prefetches
     hits: int = 0
+    misses: int = 0  # sent on
     merged: int = 0  # with an equal question under way
     held: int = 0  # answered "held" without asking
     evicted: int = 0
@@ -148,6 +148,7 @@ class Cache:
     def stats(self) -> Mapping[str, int]:
         """Counters, of the stub too where it has any, and how much is kept."""
         counters: dict[str, int] = asdict(self.counters)
+        counters["asked"] = sum(counters.values()) - counters["evicted"]
         source = getattr(self._source, "counters", None)
         if source is not None:
             counters.update(asdict(source))
@@ -186,8 +187,7 @@ class Cache:
         Without the lock: each step is one operation of a dict, and what two threads may do to each
         other is to ask the same twice.
         """
-        counters = self.counters
-        counters.asked += 1  # about: counting exactly would take the lock
+        counters = self.counters  # about right: counting exactly would take the lock
         entry = self._answers.get(question)
         if entry is not None and entry[0] > self._monotonic():
             counters.hits += 1
@@ -199,6 +199,7 @@ class Cache:
         if self._holds and self._is_held(question.name):
             counters.held += 1
             return _HELD
+        counters.misses += 1
         flight = self._source.submit(question, self._landed)
         if flight.answer is None:
             self._flights[question] = flight
@@ -235,7 +236,7 @@ class Cache:
         size = _size(answer)
         if question in self._answers:
             self._drop(question)
-        if not self._max_entries or size > self._max_size // 8:
+        if size > self._max_size // 8 or not self._max_entries:
             return
         while len(self._answers) >= self._max_entries or self._bytes + size > self._max_size:
             self._drop(next(iter(self._answers)))

@@ -365,6 +365,7 @@ class Stub:
             self._failed(flight, wire.RCODES.get(reply.rcode, f"rcode-{reply.rcode}"))
 
     def _land(self, flight: Flight, answer: Answer) -> None:
+        """Land a flight, unless it has landed already."""
         with self._lock:
             is_ours = self._release(flight)
         if is_ours:

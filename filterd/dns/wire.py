@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import struct
+from operator import add
 from socket import AF_INET6, inet_ntoa, inet_ntop
 from typing import NamedTuple
 
@@ -76,10 +77,9 @@ def name_to_labels(name: str) -> tuple[bytes, ...]:
     labels = raw.removesuffix(b".").split(b".") if b"\\" not in raw else _split_escaped(raw)
     if labels == [b""]:
         return ()
-    lengths = [*map(len, labels)]
-    if not all(lengths) or max(lengths) > MAX_LABEL:
+    if b"" in labels or len(max(labels, key=len)) > MAX_LABEL:
         raise WireError("a label has 1 to 63 bytes")
-    if sum(lengths) + len(lengths) >= MAX_NAME:
+    if len(b".".join(labels)) > MAX_NAME - 2:
         raise WireError("a name has at most 255 bytes")
     return tuple(labels)
 
@@ -113,7 +113,9 @@ def _split_escaped(raw: bytes) -> list[bytes]:
 
 def name_to_wire(name: str) -> bytes:
     """Return a name as it stands in a packet; WireError if it cannot be in the DNS."""
-    return b"".join([_BYTES[len(label)] + label for label in name_to_labels(name)]) + b"\x00"
+    labels = name_to_labels(name)
+    lengths = map(_BYTES.__getitem__, map(len, labels))
+    return b"".join(map(add, lengths, labels)) + b"\x00"
 
 
 def canonical(name: str) -> str:
