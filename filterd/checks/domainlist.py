@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -214,6 +214,25 @@ class Settings(CheckSettings):
         """The lists of addresses that are asked."""
         return tuple(each for each in self.hashed.values() if each.is_asked)
 
+    @cached_property
+    def lookups(self) -> Callable[[str, tuple[Role, ...]], tuple[Lookup | None, ...]]:
+        """What each list is asked about a name with these roles; made once for asking and judging."""
+
+        @lru_cache(maxsize=1024)
+        def of(name: str, roles: tuple[Role, ...]) -> tuple[Lookup | None, ...]:
+            return tuple(_lookup(each, name, roles) for each in self.asked_domains)
+
+        return of
+
+
+Lookup = tuple[DnsList, Question, str, Sequence[Role]]
+# list, question, what it is about, the roles of that which the list is about
+
+
+def _lookup(dns_list: DomainList, name: str, roles: Iterable[Role]) -> Lookup | None:
+    wanted = [role for role in roles if role in dns_list.roles]
+    return (dns_list, dns_list.question(name), name, wanted) if wanted else None
+
 
 # -- what is looked up --------------------------------------------------------------------------
 
@@ -226,20 +245,27 @@ def names(tx: Transaction, settings: Settings) -> dict[str, list[Role]]:
     excluded = {"", *settings.exclude, *_recipients(tx)}
     found: dict[str, list[Role]] = {}
     for role, host in _hosts(tx):
-        name = to_alabel(host) or ""
-        if "." not in name or name[-1].isdigit():
-            continue
-        name = organizational(name)
-        if "." in name and name not in excluded:
+        name = _listable(host)
+        if name not in excluded:
             roles = found.setdefault(name, [])
             if role not in roles:
                 roles.append(role)
-    sites = dict.fromkeys(link.site for link in tx.message.links if not link.is_address)
-    links = [site for site in sites if "." in site and site not in excluded]
+    sites = dict.fromkeys([link.site for link in tx.message.links if not link.is_address])
+    links = [site for site in sites if site not in excluded and "." in site]
     room = max(settings.max_names - len(found), settings.max_names // 2)
     for name in _either_end(links, room):
         found.setdefault(name, []).append("link")
     return found
+
+
+@lru_cache(maxsize=4096)
+def _listable(host: str) -> str:
+    """The organizational domain that a list could have, "" for an address and for no name at all."""
+    name = to_alabel(host) or ""
+    if "." not in name or name[-1].isdigit():
+        return ""
+    name = organizational(name)
+    return name if "." in name else ""
 
 
 def _either_end(found: list[str], room: int) -> list[str]:
@@ -299,20 +325,16 @@ def hashed(address: str, dns_list: AddressList) -> str:
     return digest.hexdigest()
 
 
-def _lookups(
-    tx: Transaction, settings: Settings
-) -> Iterator[tuple[DnsList, Question, str, Sequence[Role]]]:
-    """List, question, what it is about, and the roles of that which the list is about."""
+def _lookups(tx: Transaction, settings: Settings) -> Iterator[Lookup]:
+    """What is asked for a message, list by list."""
     session = tx.session
     if session.is_local or session.is_authenticated or session.client is None:
         return
-    found = names(tx, settings)
-    for dns_list in settings.asked_domains:
-        takes_all = len(dns_list.roles) == len(ROLES)
-        for name, roles in found.items():
-            wanted = roles if takes_all else [role for role in roles if role in dns_list.roles]
-            if wanted:
-                yield dns_list, dns_list.question(name), name, wanted
+    found = [
+        settings.lookups(name, tuple(roles)) for name, roles in names(tx, settings).items()
+    ]
+    for of_a_list in zip(*found, strict=True):
+        yield from filter(None, of_a_list)
     if settings.asked_addresses:
         for address in addresses(tx, settings):
             for each in settings.asked_addresses:
@@ -324,8 +346,7 @@ def _lookups(
 
 def questions(tx: Transaction, settings: Settings) -> Iterable[Question]:
     """All of them, as soon as the body is there; a paused zone is held by the resolver."""
-    for _, asked, _, _ in _lookups(tx, settings):
-        yield asked
+    return [asked for _, asked, _, _ in _lookups(tx, settings)]
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

@@ -12,9 +12,9 @@ Rules of this file, none of which a setting can switch off:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from ipaddress import IPv4Address
 from typing import Annotated, Any
 
@@ -152,6 +152,11 @@ class DnsList(Settings):
         died = reason(self.zone) if self.enabled else ""
         return f"lists.{name}: {self.zone} is not asked: {died}" if died else ""
 
+    @cached_property
+    def judged(self) -> Callable[[tuple[str, ...]], Judgement]:
+        """What return addresses mean; a list has few, so each is worked out once."""
+        return lru_cache(maxsize=256)(partial(_judge, self))
+
     def question(self, name: str) -> Question:
         """The question about a name below the zone, in lower case."""
         return Question(f"{name}.{self.zone}", RRType.A)
@@ -183,11 +188,13 @@ def judge(dns_list: DnsList, answer: Answer) -> Judgement:
     """Return what an answer of that list means."""
     if answer.status is Status.TEMPFAIL:
         return _UNKNOWN
-    if not answer.addresses:
-        return _CLEAN
+    return dns_list.judged(answer.addresses) if answer.addresses else _CLEAN
+
+
+def _judge(dns_list: DnsList, addresses: tuple[str, ...]) -> Judgement:
     found: dict[str, tuple[Meaning, str]] = {}
     refused = foreign = False
-    for address in answer.addresses:
+    for address in addresses:
         octets = tuple(IPv4Address(address).packed)
         if octets[0] != 127:
             foreign = True
