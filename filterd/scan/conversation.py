@@ -50,6 +50,7 @@ class StageAnswer:
 
 
 GO_ON = StageAnswer()
+STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
 REPLY_CHARS = (
     440  # of a check's own text: with codes, why-id and CRLF under 512 (RFC 5321 4.5.3.1.5)
 )
@@ -70,6 +71,7 @@ class Conversation:
         self._questions = 0
         self._session = session
         self._is_relayed = False
+        self._services: Services = dataclasses.replace(scanner.services, ask=self._ask)
         self.tx = Transaction(session=session)
         self._profile = scanner.profile(session)
         self._enter_session(session)
@@ -188,7 +190,6 @@ class Conversation:
             arrived=self._scanner.clock.now(),
             evidence=list(self._session_evidence),
         )
-        self._services: Services = dataclasses.replace(self._scanner.services, ask=self._ask)
 
     def _ask(self, question: Question) -> Answer:
         self._questions += 1
@@ -198,13 +199,11 @@ class Conversation:
 
     def _prefetch(self, stage: Stage) -> None:
         tx = self.tx
-        for check in self._plan.asking(stage):
+        for check, settings in self._plan.asking(stage):
             if check.name in self._done:
                 continue
             try:
-                self._scanner.resolver.prefetch(
-                    check.questions(tx, self._plan.settings[check.name])
-                )
+                self._scanner.resolver.prefetch(check.questions(tx, settings))
             except Exception:  # only latency is lost; `run` will say what is wrong
                 log.exception("%s: questions of %s failed", tx.envelope.queue_id, check.name)
 
@@ -251,8 +250,8 @@ class Conversation:
 
     def _needed(self, check: Check, stage: Stage, ran: set[str]) -> None:
         """Run what `check` builds on, where its facts are there already."""
-        for other in self._plan.before(check):
-            if other.stage <= stage and other.name not in self._done:
+        for other in self._plan.before(check, stage):
+            if other.name not in self._done:
                 self._needed(other, stage, ran)
                 self._run(other)
                 ran.add(other.name)
@@ -277,7 +276,7 @@ class Conversation:
             tx.evidence.append(Failure(check.name, reason, defer=settings.on_error == "defer"))
             tx.evidence.append(Hit("CHECK_ERROR", f"{check.name}: {reason}"))
         elapsed = (time.perf_counter() - started) * 1000
-        self._spans.append(Span(check.name, elapsed, tx.stage.name.lower()))
+        self._spans.append(Span(check.name, elapsed, STAGE_NAMES[tx.stage]))
 
     def _conclude(self, started: float) -> Verdict:
         """Score, decide, and say what is to be changed about the message."""
@@ -377,5 +376,5 @@ class Conversation:
             milliseconds=(time.perf_counter() - started) * 1000,
             delayed=delayed,
             hold=max(0.0, delayed - self._waited),
-            stage=stage.name.lower(),
+            stage=STAGE_NAMES[stage],
         )

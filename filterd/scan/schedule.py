@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from filterd.core.check import Check, CheckSettings
+from filterd.core.check import Check, CheckSettings, no_questions
 from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.core.stage import Stage
 
@@ -25,29 +25,39 @@ class Plan:
         self.checks = checks
         self.settings = settings
         self.by_name = {check.name: check for check in checks}
-        self._asking = {s: tuple(c for c in checks if c.stage is s) for s in Stage}
+        asking = [c for c in checks if c.questions is not no_questions]
+        self._asking = {
+            s: tuple((c, settings[c.name]) for c in asking if c.stage is s) for s in Stage
+        }
         self._running = {s: tuple(c for c in checks if s in c.runs) for s in Stage}
         self._before = {
-            c.name: tuple(
+            (c.name, stage): tuple(
                 other
                 for other in checks
-                if other.name in c.after
-                or (EVERYTHING in c.after and EVERYTHING not in other.after)
+                if other.stage <= stage
+                and (
+                    other.name in c.after
+                    or (EVERYTHING in c.after and EVERYTHING not in other.after)
+                )
             )
             for c in checks
+            for stage in Stage
         }
 
-    def asking(self, stage: Stage) -> tuple[Check, ...]:
-        """Checks whose questions go out at that stage."""
+    def asking(self, stage: Stage) -> tuple[tuple[Check, CheckSettings], ...]:
+        """Checks whose questions go out at that stage, with their settings."""
         return self._asking[stage]
 
     def running(self, stage: Stage) -> tuple[Check, ...]:
         """Checks that may answer at that stage."""
         return self._running[stage]
 
-    def before(self, check: Check) -> tuple[Check, ...]:
-        """The checks that this one builds on, in order; for "*" all that do not say so themselves."""
-        return self._before[check.name]
+    def before(self, check: Check, stage: Stage) -> tuple[Check, ...]:
+        """The checks that this one builds on and whose facts are there at that stage, in order.
+
+        For "*" all that do not say so themselves.
+        """
+        return self._before[check.name, stage]
 
     @property
     def stages(self) -> frozenset[Stage]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,4 +59,9 @@ def test_checks_that_wait_for_each_other_are_refused() -> None:
 def test_a_profile_leaves_checks_out() -> None:
     whole = plan([check("a"), check("b", stage=Stage.CONNECT)], {})
     assert [c.name for c in whole.without(["a"]).checks] == ["b"]
-    assert [c.name for c in whole.asking(Stage.CONNECT)] == ["b"]
+
+
+def test_who_has_no_questions_is_not_asked_for_any() -> None:
+    silent, curious = check("a"), replace(check("b"), questions=lambda _tx, _settings: ())
+    found = plan([silent, curious], {}).asking(Stage.EOM)
+    assert [(each.name, type(settings)) for each, settings in found] == [("b", CheckSettings)]
