@@ -17,3 +17,8 @@ class Stage(IntEnum):
     RCPT = 3
     HEADER = 4
     EOM = 5
+
+    word: str  # "connect", ... for people, records and metrics
+
+    def __init__(self, _rank: int) -> None:
+        self.word = self._name_.lower()

@@ -62,6 +62,11 @@ class Envelope:
     parameters: Mapping[str, str] = field(default_factory=dict)  # ESMTP, upper-case keys
     queue_id: str = ""
 
+    def to(self, recipient: str) -> Envelope:
+        """This envelope with one more recipient."""
+        recipients = (*self.recipients, recipient)
+        return Envelope(self.reverse_path, recipients, self.parameters, self.queue_id)
+
     @property
     def domain(self) -> str:
         """The reverse-path's domain, lower case, "" for the null reverse-path."""

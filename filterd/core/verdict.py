@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from filterd.mail.authres import AuthResult
@@ -86,8 +86,7 @@ class ScoredHit:
     shadow: bool = False  # counted as a hit, its points are 0
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where time went: a check (or "dns", "features", ...) and its milliseconds."""
 
     name: str

@@ -72,9 +72,9 @@ def stage(rules: RuleSet, name: str) -> str:
     """The SMTP stage at which everything the rule reads is known, lower case; "" for symbols."""
     rule = rules.program.lookers.get(name) or rules.program.composites.get(name)
     if rule is not None:
-        return rule.stage.name.lower()
+        return rule.stage.word
     is_imported = rules.imported is not None and name in rules.imported.names
-    return Stage.EOM.name.lower() if is_imported else ""
+    return Stage.EOM.word if is_imported else ""
 
 
 def lint(rules: RuleSet, code_symbols: Iterable[str], *, shipped: str = "") -> list[Finding]:

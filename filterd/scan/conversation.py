@@ -50,7 +50,6 @@ class StageAnswer:
 
 
 GO_ON = StageAnswer()
-STAGE_NAMES = tuple(stage.name.lower() for stage in Stage)
 REPLY_CHARS = (
     440  # of a check's own text: with codes, why-id and CRLF under 512 (RFC 5321 4.5.3.1.5)
 )
@@ -72,6 +71,7 @@ class Conversation:
         self._session = session
         self._is_relayed = False
         self._services: Services = dataclasses.replace(scanner.services, ask=self._ask)
+        self._has_begun = False  # something came since MAIL that `abort` must forget
         self.tx = Transaction(session=session)
         self._profile = scanner.profile(session)
         self._enter_session(session)
@@ -100,6 +100,7 @@ class Conversation:
         if session is not None:
             self._enter_session(session)
         self._reset(Envelope(reverse_path, (), parameters or {}, queue_id))
+        self._has_begun = True
         return self._early(Stage.MAIL)
 
     def rcpt(self, recipient: str, queue_id: str = "") -> StageAnswer:
@@ -113,7 +114,7 @@ class Conversation:
         if answer.reply is None:
             known = tx.envelope.recipients
             if len(known) < LIMITS.recipients:
-                tx.envelope = dataclasses.replace(tx.envelope, recipients=(*known, recipient))
+                tx.envelope = tx.envelope.to(recipient)
         else:  # what was said of a refused recipient does not count for the others
             tx.evidence[before:] = [
                 e for e in tx.evidence[before:] if isinstance(e, AuthResult)
@@ -140,7 +141,7 @@ class Conversation:
         """The message is complete: judge it."""
         started = time.perf_counter()
         tx = self.tx
-        if queue_id:
+        if queue_id and queue_id != tx.envelope.queue_id:
             tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
         tx.message = message
         tx.stage = Stage.EOM
@@ -155,7 +156,8 @@ class Conversation:
 
     def abort(self) -> None:
         """The transaction is over without a message (RSET, a lost connection)."""
-        self._reset(Envelope())
+        if self._has_begun:
+            self._reset(Envelope())
 
     # -- work -------------------------------------------------------------------------------
 
@@ -173,6 +175,7 @@ class Conversation:
         return self._profile.plan
 
     def _reset(self, envelope: Envelope) -> None:
+        self._has_begun = False
         self._done = set(self._session_done)
         self._spans: list[Span] = []
         self._questions = 0
@@ -226,7 +229,7 @@ class Conversation:
             if check.name not in ran:
                 self._run(check)
                 ran.add(check.name)
-        if stage in {Stage.CONNECT, Stage.HELO}:
+        if stage <= Stage.HELO:
             self._session_evidence = list(tx.evidence)
             self._session_done = set(self._done)
         fresh = tx.evidence[before:]
@@ -257,11 +260,11 @@ class Conversation:
                 ran.add(other.name)
 
     def _run(self, check: Check) -> None:
-        tx = self.tx
-        self._done.add(check.name)
-        settings = self._plan.settings[check.name]
-        started = time.perf_counter()
+        tx, name = self.tx, check.name
+        self._done.add(name)
+        settings = self._profile.plan.settings[name]
         reason = ""
+        started = time.perf_counter()
         if self._scanner.clock.monotonic() > tx.deadline:
             reason = "no time left"
         else:
@@ -270,13 +273,13 @@ class Conversation:
             except StoreUnavailable as error:
                 reason = f"store unavailable: {error}"
             except Exception as error:
-                log.exception("%s: check %s failed", tx.envelope.queue_id, check.name)
+                log.exception("%s: check %s failed", tx.envelope.queue_id, name)
                 reason = f"{type(error).__name__}: {error}"
-        if reason:
-            tx.evidence.append(Failure(check.name, reason, defer=settings.on_error == "defer"))
-            tx.evidence.append(Hit("CHECK_ERROR", f"{check.name}: {reason}"))
         elapsed = (time.perf_counter() - started) * 1000
-        self._spans.append(Span(check.name, elapsed, STAGE_NAMES[tx.stage]))
+        self._spans.append(Span(name, elapsed, tx.stage.word))
+        if reason:
+            tx.evidence.append(Failure(name, reason, defer=settings.on_error == "defer"))
+            tx.evidence.append(Hit("CHECK_ERROR", f"{name}: {reason}"))
 
     def _conclude(self, started: float) -> Verdict:
         """Score, decide, and say what is to be changed about the message."""
@@ -376,5 +379,5 @@ class Conversation:
             milliseconds=(time.perf_counter() - started) * 1000,
             delayed=delayed,
             hold=max(0.0, delayed - self._waited),
-            stage=STAGE_NAMES[stage],
+            stage=stage.word,
         )

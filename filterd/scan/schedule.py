@@ -29,7 +29,7 @@ class Plan:
         self._asking = {
             s: tuple((c, settings[c.name]) for c in asking if c.stage is s) for s in Stage
         }
-        self._running = {s: tuple(c for c in checks if s in c.runs) for s in Stage}
+        self._running = tuple(tuple(c for c in checks if s in c.runs) for s in Stage)
         self._before = {
             (c.name, stage): tuple(
                 other

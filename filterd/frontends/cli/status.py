@@ -123,7 +123,7 @@ def check_table(settings: FilterSettings, checks: Sequence[Check]) -> list[dict[
                 for name, profile in settings.profiles.items()
                 if check.name in profile.disable
             ),
-            "stage": check.stage.name.lower(),
+            "stage": check.stage.word,
         }
         for check in checks
     ]

@@ -148,7 +148,7 @@ def _tell_stages(out: Console, record: VerdictRecord, checks: Iterable[Check]) -
     table.add_column("symbol", no_wrap=True)
     table.add_column("because", overflow="fold")
     shown = ""
-    order = {stage.name.lower(): stage for stage in Stage}
+    order = {stage.word: stage for stage in Stage}
     spans = sorted(record.spans, key=lambda span: order.get(span.stage, Stage.EOM))
     for span in spans:
         hits = by_check.pop(span.name, [])

@@ -317,7 +317,7 @@ class Page:
 def _stages(plain: Mapping[str, Any]) -> list[tuple[str, float, int]]:
     """Stage, milliseconds, checks: where the time went."""
     found: dict[str, tuple[float, int]] = {}
-    order = [stage.name.lower() for stage in Stage]
+    order = [stage.word for stage in Stage]
     for span in sorted(
         plain["spans"], key=lambda s: order.index(s["stage"]) if s["stage"] in order else 9
     ):

@@ -122,7 +122,6 @@ class MilterService:
             session = ctx.getpriv()
             if session is not None:
                 self.hung_up += session.was_held
-                session.abort()
                 self._live.discard(id(session))
                 self.served += 1
                 ctx.setpriv(None)

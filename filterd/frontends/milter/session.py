@@ -55,8 +55,8 @@ def path(data: bytes | str) -> str:
 class MilterSession:
     """One connection from the MTA. Callbacks return libmilter status codes."""
 
-    __slots__ = ("_body", "_body_size", "_ctx", "_gathered", "_has_failed", "_is_oversize", "_quiet",
-                 "_scanner", "_size", "_sleep", "_talk", "was_held")  # fmt: skip
+    __slots__ = ("_after_field", "_body", "_body_size", "_ctx", "_gathered", "_has_failed", "_has_space",
+                 "_is_oversize", "_quiet", "_scanner", "_size", "_sleep", "_talk", "was_held")  # fmt: skip
 
     def __init__(
         self, ctx: Any, scanner: Scanner, sleep: Callable[[float], bool], quiet: frozenset[str]
@@ -65,6 +65,8 @@ class MilterSession:
         self._scanner = scanner
         self._sleep = sleep  # waits; False where the wait was refused (no place in the tarpit)
         self._quiet = quiet  # callbacks negotiated without a reply
+        self._has_space = "leading-space" in quiet
+        self._after_field = self._go_on("header")
         self._talk: Conversation | None = None
         self.was_held = False  # at the last command, and told to go on: what comes next?
         self._clear()
@@ -121,12 +123,12 @@ class MilterSession:
         return self._answer("rcpt", self._conversation.rcpt(path(recipient), self._macro("i")))
 
     def field(self, name: str, value: bytes) -> int:
-        raw = value if "leading-space" in self._quiet else b" " + value
+        raw = value if self._has_space else b" " + value
         if not name.isascii():
             name = name.encode("utf-8").decode("latin-1")  # as mail.header names it
         self._size += len(name) + len(raw) + 2
         self._gathered.add(name, raw)
-        return self._go_on("header")
+        return self._after_field
 
     def end_of_header(self) -> int:
         self._conversation.header(self._gathered.header, self._macro("i"))
@@ -152,7 +154,7 @@ class MilterSession:
         verdict = self._conversation.end(message, self._macro("i"))
         if verdict.hold and not self._scanner.is_observing:
             self._hold(verdict.hold)
-        edits.apply(self._ctx, verdict.edits, leading_space="leading-space" in self._quiet)
+        edits.apply(self._ctx, verdict.edits, leading_space=self._has_space)
         return self._reply(verdict)
 
     def abort(self) -> int:
