@@ -2,8 +2,8 @@
 
 Owns:   sending, retransmission, matching of replies, TCP on truncation.
 Asks:   recursive servers.
-Not here: the packet format (wire.py), which server and socket (peers.py), who reads (inbox.py), TTLs and
-        merging (cache.py).
+Not here: the packet format (wire.py), which server and socket (peers.py), who reads (inbox.py), the
+        thread (reader.py), TTLs and merging (cache.py).
 Rules of this file: a reply counts only if server, port, id and question are those of a query under way
         (RFC 5452 9). Only the reader thread touches the selector. No lock is held while a callback runs.
         After fork the child starts anew: nothing of the parent's is used.
@@ -18,12 +18,7 @@ does not hold up each mail for long.
 from __future__ import annotations
 
 import collections
-import contextlib
-import logging
 import os
-import select
-import selectors
-import socket
 import threading
 import time
 import weakref
@@ -36,20 +31,17 @@ from filterd.dns import wire
 from filterd.dns.flight import Channel, Flight
 from filterd.dns.inbox import Inbox
 from filterd.dns.peers import Peers, Server
+from filterd.dns.reader import Reader
 from filterd.dns.stream import Stream
-
-log = logging.getLogger(__name__)
 
 MAX_FLIGHTS = 8_000  # questions under way; more are TEMPFAIL "overload"
 MAX_STREAMS = 32  # TCP connections at once; more are TEMPFAIL "truncated"
 SILENT_FLIGHTS = 8  # timed out in a row, nothing heard in between: the servers are silent
 SILENT_BUDGET = 0.5  # seconds for a question while they are
 LINGER = (
-    5.0  # seconds the reader keeps looking at timers after the last question, to save wake-ups
+    5.0  # seconds after the last question in which the reader still looks at timers unasked
 )
-PAUSE = 0.2  # seconds after something odd
 GRAIN = 0.01  # seconds between two looks over the flights
-DOZE = 10  # milliseconds that replies may lie in the socket for those who wait to read them
 BATCH = 64  # packets of one socket read at once; more come at the next look
 DATAGRAM = 4096  # bytes; more than EDNS_PAYLOAD cannot come
 NEVER = float("inf")
@@ -100,7 +92,7 @@ class Stub:
     def _forget(self) -> None:
         """The state of a stub that has not started."""
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._reader: Reader | None = None
         self._closed = False
         self._under_way: set[Flight] = set()
         self._next_due = NEVER  # of what is under way, or earlier
@@ -115,27 +107,21 @@ class Stub:
     def start(self) -> None:
         """Open the sockets and start the reader; done by the first question otherwise."""
         with self._lock:
-            if self._thread is not None or self._closed:
+            if self._reader is not None or self._closed:
                 return
-            self._selector = selectors.DefaultSelector()
-            self._wake_end, self._wake = socket.socketpair()
-            for end in (self._wake_end, self._wake):
-                end.setblocking(False)
-            self._selector.register(self._wake_end, selectors.EVENT_READ, self._drain)
             self._inbox = Inbox(self._readable)
-            self._selector.register(self._inbox, selectors.EVENT_READ)
             self._peers = Peers(self._servers, self._inbox, self._budget)
-            self._thread = threading.Thread(target=self._read, name="dns", daemon=True)
-            self._thread.start()
+            self._reader = Reader(self._inbox, self._tick, self._end)
+            self._selector = self._reader.selector
 
     def submit(
         self, question: Question, done: Callable[[Question, Answer], None] | None = None
     ) -> Flight:
         """Send a question and return its flight.
 
-        `done` is called once, in the reader's thread or (when nothing could be sent) in this one.
+        `done` is called once, in whatever thread reads the reply, in this one if nothing can be sent.
         """
-        if self._thread is None:
+        if self._reader is None:
             self.start()
         now = time.monotonic()
         budget = min(self._budget, SILENT_BUDGET) if self.is_silent else self._budget
@@ -162,7 +148,7 @@ class Stub:
         if failure:
             flight.land(tempfail(failure))
         elif is_asleep:
-            self._wake_up()
+            self._wake()
         return flight
 
     def ask(self, question: Question, deadline: float) -> Answer:
@@ -174,11 +160,9 @@ class Stub:
 
     def close(self) -> None:
         with self._lock:
-            thread, self._thread = self._thread, None
             self._closed = True
-        if thread is not None:
-            self._wake_up()
-            thread.join(5.0)
+        if self._reader is not None:
+            self._reader.stop()
 
     @property
     def is_silent(self) -> bool:
@@ -188,7 +172,11 @@ class Stub:
     @property
     def benched(self) -> tuple[str, ...]:
         """Servers passed over just now because they kept silent."""
-        return self._peers.benched(time.monotonic()) if self._thread is not None else ()
+        return self._peers.benched(time.monotonic()) if self._reader is not None else ()
+
+    def _wake(self) -> None:
+        if self._reader is not None:
+            self._reader.wake()
 
     # -- sending; the lock is held ------------------------------------------------------------
 
@@ -245,30 +233,11 @@ class Stub:
             self._close_stream(flight)
         return True
 
-    # -- the reader thread --------------------------------------------------------------------
+    # -- timers, in the reader thread ----------------------------------------------------------
 
-    def _read(self) -> None:
-        doze = select.poll()
-        doze.register(self._wake_end, select.POLLIN)
-        while not self._closed:
-            try:
-                self._turn(doze)
-            except Exception:  # an end of this thread would be the end of DNS for the process
-                log.exception("the DNS reader met something odd and goes on")
-                time.sleep(PAUSE)
-        self._shut_down()
-
-    def _turn(self, doze: select.poll) -> None:
-        """Run the timers, wait for replies or the next timer, take the replies nobody waited for."""
-        for key, _ in self._selector.select(self._tick(time.monotonic())):
-            if key.data is not None:
-                key.data()
-            else:
-                doze.poll(DOZE)
-                self._inbox.collect()
-
-    def _tick(self, now: float) -> float | None:
+    def _tick(self) -> float | None:
         """Run the timers that are due; returns seconds to sleep, None for no limit."""
+        now = time.monotonic()
         expired: list[Flight] = []
         while self._truncated:
             self._over_tcp(*self._truncated.popleft())
@@ -307,6 +276,16 @@ class Stub:
             self._close_stream(flight)
         self.counters.retransmitted += 1
         self._send(flight, now)
+
+    def _end(self) -> None:
+        """The reader's last deed: land what is under way, close the sockets."""
+        with self._lock:
+            left = list(self._under_way)
+            for flight in left:
+                self._release(flight)
+        for flight in left:
+            self._give(flight, tempfail("closed"))
+        self._inbox.close()
 
     # -- replies, in the thread that reads them -------------------------------------------------
 
@@ -356,7 +335,7 @@ class Stub:
             self._land(flight, reply.answer)
         elif reply.truncated:
             self._truncated.append((flight, server))  # streams are the reader's
-            self._wake_up()
+            self._wake()
         elif reply.alias:
             self._follow(flight, reply.alias)
         elif reply.rcode in {wire.FORMERR, wire.NOTIMP} and flight.edns:
@@ -467,28 +446,3 @@ class Stub:
             flight.stream.close()
             flight.stream = None
             self._streams -= 1
-
-    # -- waking, ending -------------------------------------------------------------------------
-
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._wake_end.recv(4096):
-                pass
-
-    def _wake_up(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            self._wake.send(b"\x00")
-
-    def _shut_down(self) -> None:
-        with self._lock:
-            left = list(self._under_way)
-            for flight in left:
-                self._release(flight)
-            for key in list(self._selector.get_map().values()):
-                if isinstance(key.fileobj, socket.socket):
-                    key.fileobj.close()
-            self._selector.close()
-            self._wake.close()
-        for flight in left:
-            self._give(flight, tempfail("closed"))
-        self._inbox.close()
