@@ -42,6 +42,11 @@ NOTHING = "."  # a name that no label fits: asks nothing, matches nothing
 
 _VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=", re.IGNORECASE)
+_MACRO = (
+    re.compile(  # 7.1, where pyspf takes any text after the letter; 7.3: digits are not zero
+        r"%(?:[%_-]|(\{[slodiphcrtv])((?:0*[1-9][0-9]*)?r?[.+,/_=-]*\}))", re.IGNORECASE
+    )
+)
 _LOCAL_MACRO = re.compile(r"%\{[ls]", re.IGNORECASE)
 _NAME = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*+\Z")  # what can be asked (4.3)
 _UNSAFE = re.compile(r"[^ -~]")
@@ -243,7 +248,9 @@ class _Evaluation(spf.query):
         self._macro_work += len(s) * (s.count(".") + 1)  # what pyspf's search for errors costs
         if self._macro_work > MAX_MACRO_WORK:
             raise spf.PermError("macros beyond measure")
-        expanded = super().expand(s, stripdot)
+        if "%" in _MACRO.sub("", s):
+            raise spf.PermError("invalid macro", s)
+        expanded = super().expand(_MACRO.sub(_lower_transformers, s), stripdot)
         if not self.l.isascii() and _LOCAL_MACRO.search(s):
             return NOTHING
         return _shortened(expanded) if stripdot else expanded
@@ -278,6 +285,11 @@ def address_number(text: str) -> tuple[int, int]:
         return bits, int.from_bytes(inet_pton(family, text), "big")
     except (OSError, ValueError):
         return 0, 0
+
+
+def _lower_transformers(macro: re.Match[str]) -> str:
+    """The macro as pyspf knows it: R reverses as r does."""
+    return f"%{macro[1]}{macro[2].lower()}" if macro[1] else macro[0]
 
 
 def _escaped(name: str) -> str:

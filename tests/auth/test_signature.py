@@ -6,7 +6,7 @@ import hashlib
 import time
 
 import pytest
-from dkim.canonicalization import CanonicalizationPolicy
+from dkim.canonicalization import CanonicalizationPolicy, Relaxed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +70,29 @@ def test_canonical_body_is_dkimpys_for_lines_that_end(
         b"relaxed/relaxed" if relaxed else b"simple/simple"
     )
     assert canonical_body(body, relaxed=relaxed) == policy.canonicalize_body(body)
+
+
+@given(
+    pieces=st.lists(
+        st.sampled_from([b"\r\n ", b"\n\t", b" ", b"\t", b"a", b"\xe9", b":"]), max_size=40
+    )
+)
+def test_relaxed_field_is_dkimpys(pieces: list[bytes]) -> None:
+    value = b"".join(pieces)
+    [(name, theirs)] = Relaxed.canonicalize_headers([(b"SubJect", value)])
+    assert canonical_field(Field("SubJect", value), relaxed=True) == name + b":" + theirs
+
+
+def test_runs_beyond_those_a_pattern_takes_are_single_blanks_too() -> None:
+    assert canonical_body(b"a \t b" * 12_000, relaxed=True) == b"a b" * 12_000 + b"\r\n"
+
+
+def test_signatures_that_differ_in_length_share_the_canonical_body() -> None:
+    hashes = Canonical(Message.from_bytes(b"A: b\r\n\r\nHi  there\r\n"))
+    whole = b"Hi there\r\n"
+    for length in (4, 2, None, 100):
+        covered = hashlib.sha256(whole[:length]).digest()
+        assert hashes.body(relaxed=True, length=length) == (covered, len(whole))
 
 
 @given(body=st.binary(max_size=300), relaxed=st.booleans())

@@ -177,6 +177,23 @@ DEVIATIONS_OF_PYSPF = {
         "192.0.2.1",
         "pass",
     ),
+    # 7.1: after the letter come digits that are not zero, r or R, delimiters
+    "R reverses": (
+        (
+            'example.org TXT "v=spf1 exists:%{dR}.example.net ~all"\n'
+            "org.example.example.net A 127.0.0.2"
+        ),
+        "192.0.2.1",
+        "pass",
+    ),
+    **{
+        f"{macro} is no macro": (
+            f'example.org TXT "v=spf1 exists:{macro}.example.net ~all"\n*.example.net A 127.0.0.2',
+            "192.0.2.1",
+            "permerror",
+        )
+        for macro in ("%{d0}", "%{d00r}", "%{dabc}", "%{dr2}", "%{d@}", "%{z}", "%{}", "%{ d}")
+    },
     "ip6 in the v4-mapped form": (
         'example.org TXT "v=spf1 ip4:192.0.2.1 -all"',
         "::ffff:192.0.2.1",
