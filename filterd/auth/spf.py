@@ -1,9 +1,9 @@
 """spf - is the client a permitted sender of the HELO or MAIL FROM identity (RFC 7208)?
 
-Owns:   the only door to pyspf; results and reasons in the RFC's words; the Received-SPF field.
+Owns:   the only door to pyspf; results and reasons in the RFC's words.
 Asks:   TXT of the domain, then what its record names: at most ten terms that ask, two of them void
         (4.6.4), ten names an `mx` or `ptr`.
-Not here: symbols (checks.spf), alignment (auth.dmarc).
+Not here: symbols (checks.spf), alignment (auth.dmarc), the Received-SPF field (auth.receivedspf).
 Rules of this file: pyspf evaluates; `_Evaluation` overrides what of it asks the DNS and where it leaves
         the RFC (each override says which section). No exception and no type of pyspf leaves the file.
 
@@ -47,10 +47,10 @@ _MACRO = (
         r"%(?:[%_-]|(\{[slodiphcrtv])((?:0*[1-9][0-9]*)?r?[.+,/_=-]*\}))", re.IGNORECASE
     )
 )
+_PLAIN_TERM = re.compile(r"([+?~-]?)(?:all|(ip[46]):([0-9a-f.:]+)(?:/(0|[1-9][0-9]{0,2}))?)\Z")
 _LOCAL_MACRO = re.compile(r"%\{[ls]", re.IGNORECASE)
 _NAME = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*+\Z")  # what can be asked (4.3)
 _UNSAFE = re.compile(r"[^ -~]")
-_DOT_ATOM = re.compile(r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~.-]+\Z")
 
 _WORDS = {
     "pass": "{domain} designates {client} as permitted sender",
@@ -115,7 +115,7 @@ class _Evaluation(spf.query):
         if answer is None:
             answer = self._asked[key] = self._ask(question(_escaped(name), rrtype))
         if answer.status is Status.TEMPFAIL:
-            raise spf.TempError(f"DNS {rrtype.name} {_printable(name)}: {answer.reason}")
+            raise spf.TempError(f"DNS {rrtype.name} {printable(name)}: {answer.reason}")
         return answer
 
     def _found(self, name: str, rrtype: RRType) -> Answer | None:
@@ -197,6 +197,20 @@ class _Evaluation(spf.query):
                 return True
         return False
 
+    def validate_mechanism(self, mech: str) -> tuple[str, str, str, int, str]:
+        """The kinds most records are made of, at a quarter of what pyspf's patterns take."""
+        match = _PLAIN_TERM.match(mech)
+        if match is not None:
+            qualifier, name, address, length = match.groups()
+            result = spf.RESULTS[qualifier or "+"]
+            if not address:
+                return mech, "all", self.d, self.cidrmax, result
+            bits, _ = address_number(address)
+            prefix = int(length or bits)
+            if bits == (32 if name == "ip4" else 128) and prefix <= bits:
+                return mech, name, address, prefix, result
+        return super().validate_mechanism(mech)
+
     def check1(self, spf: str | None, domain: str, recursion: int) -> tuple[str, int, str]:
         if self._frames and self._frames[-1].recursion == recursion:
             self._count_lookup()  # a redirect that is followed
@@ -275,7 +289,7 @@ class _Evaluation(spf.query):
             expanded = self.expand(found[0].decode("ascii"), stripdot=False)
         except (spf.TempError, spf.PermError, UnicodeDecodeError):
             return ""
-        return "" if expanded == NOTHING else _printable(expanded)[:MAX_EXPLANATION]
+        return "" if expanded == NOTHING else printable(expanded)[:MAX_EXPLANATION]
 
 
 def address_number(text: str) -> tuple[int, int]:
@@ -304,7 +318,8 @@ def _shortened(name: str) -> str:
     return name
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with a question mark for each character that is not printable ASCII."""
     return _UNSAFE.sub("?", text)
 
 
@@ -372,46 +387,9 @@ def _evaluate(
         return Evaluation(failed, identity)
     reason = ""
     if result in {"temperror", "permerror"}:
-        reason = _printable(": ".join([run.prob, *run.mech]))[:MAX_EXPLANATION]
+        reason = printable(": ".join([run.prob, *run.mech]))[:MAX_EXPLANATION]
     elif explained:
         reason = f"{name} explains: {explained}"
     comment = _WORDS[result].format(domain=name, client=run.c)
     found = AuthResult("spf", result, reason=reason, properties=shown, comment=comment)
-    return Evaluation(found, identity, _printable(run.mechanism or ""))
-
-
-_RECEIVED_WORDS = {
-    "pass": "Pass",
-    "fail": "Fail",
-    "softfail": "SoftFail",
-    "neutral": "Neutral",
-    "none": "None",
-    "temperror": "TempError",
-    "permerror": "PermError",
-}
-
-
-def received_spf(
-    evaluation: Evaluation, client: Address, reverse_path: str, helo: str, receiver: str
-) -> str:
-    """Return the body of a Received-SPF field (9.1) on one line; nothing in it can end it early."""
-    result = evaluation.result
-    comment = re.sub(r"([()\\])", r"\\\1", _printable(result.comment))
-    pairs = [
-        ("receiver", receiver),
-        ("identity", evaluation.identity),
-        ("client-ip", str(client)),
-        ("envelope-from", reverse_path if evaluation.identity == "mailfrom" else ""),
-        ("helo", helo),
-        ("mechanism", evaluation.mechanism),
-        ("problem", result.reason if result.result in {"permerror", "temperror"} else ""),
-    ]
-    shown = "; ".join(f"{key}={_quoted(value)}" for key, value in pairs if value)
-    return f"{_RECEIVED_WORDS[result.result]} ({comment}) {shown}"
-
-
-def _quoted(text: str) -> str:
-    text = _printable(text)
-    if _DOT_ATOM.match(text):
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return Evaluation(found, identity, printable(run.mechanism or ""))

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from filterd.auth.spf import evaluate_helo, evaluate_mail_from, received_spf
+from filterd.auth.receivedspf import received_spf
+from filterd.auth.spf import evaluate_helo, evaluate_mail_from
 from filterd.auth.spfahead import leads
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit, Note

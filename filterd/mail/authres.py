@@ -34,7 +34,6 @@ _ADDRESS = re.compile(  # [[local-part] "@"] domain-name, the part of it that ne
     r"@[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?)*\Z"
 )
 _UNSAFE = re.compile(r"[^ -~]")
-_COMMENT_MARK = re.compile(r"([()\\])")
 _NO_KEYWORD = re.compile(r"[^0-9A-Za-z-]")
 
 
@@ -105,7 +104,8 @@ def format_value(text: str, limit: int = MAX_VALUE) -> str:
 
 
 def _comment(text: str) -> str:
-    return "(" + _COMMENT_MARK.sub(r"\\\1", _clean(text, MAX_REASON)) + ")"
+    text = _clean(text, MAX_REASON).replace("\\", "\\\\")
+    return "(" + text.replace("(", "\\(").replace(")", "\\)") + ")"
 
 
 def _keyword(text: str) -> str:
