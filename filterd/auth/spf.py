@@ -4,8 +4,9 @@ Owns:   the only door to pyspf; results and reasons in the RFC's words.
 Asks:   TXT of the domain, then what its record names: at most ten terms that ask, two of them void
         (4.6.4), ten names an `mx` or `ptr`.
 Not here: symbols (checks.spf), alignment (auth.dmarc), the Received-SPF field (auth.receivedspf).
-Rules of this file: pyspf evaluates; `_Evaluation` overrides what of it asks the DNS and where it leaves
-        the RFC (each override says which section). No exception and no type of pyspf leaves the file.
+Rules of this file: pyspf reads terms and expands macros; `_Evaluation` has in place of its own what asks
+        the DNS, what counts, and where it leaves the RFC. No exception and no type of pyspf leaves
+        the file.
 
 RFC 8616 4: names are A-labels before they are asked; a term with %{l} or %{s} matches nothing when the
 local part is not ASCII. RFC 7208 2.4: a null reverse-path is judged as postmaster@HELO.
@@ -36,6 +37,7 @@ MAX_TERMS = 400  # of all records of one evaluation; ten full records of real se
 MAX_TERM = 512  # characters of one term
 MAX_MACRO_WORK = 1_000_000  # characters looked at while expanding; some 10 ms
 MAX_EXPLANATION = 500  # characters (6.2 leaves it to us)
+MAX_LOOKUPS = 10  # terms that ask (4.6.4)
 MAX_NAMES = 10  # of an mx or ptr (4.6.4)
 MAX_VOID = 2  # 4.6.4
 NOTHING = "."  # a name that no label fits: asks nothing, matches nothing
@@ -63,21 +65,6 @@ _WORDS = {
 }
 
 
-class _Explanation(str):
-    """Where an explanation is to be fetched, if the result is a fail (6.2)."""
-
-    __slots__ = ("domain",)
-    domain: str
-
-
-@dataclass(slots=True)
-class _Frame:
-    """One record under evaluation."""
-
-    recursion: int
-    redirect_announced: bool  # pyspf counts a redirect when it reads it, 6.1 when it follows it
-
-
 class _Evaluation(spf.query):
     """pyspf, asking through `ask` and held to RFC 7208 where it strays."""
 
@@ -90,7 +77,7 @@ class _Evaluation(spf.query):
         self.l, self.o, self.d = local or "postmaster", domain, domain
         self._ask = ask
         self._mine = int(client)
-        self._frames: list[_Frame] = []
+        self._explained = ("", "")  # where the explanation is, and the domain it is of
         self._terms = 0
         self._macro_work = 0
         self._asked: dict[tuple[str, RRType], Answer] = {}
@@ -197,7 +184,7 @@ class _Evaluation(spf.query):
                 return True
         return False
 
-    def validate_mechanism(self, mech: str) -> tuple[str, str, str, int, str]:
+    def validate_mechanism(self, mech: str) -> spf.Directive:
         """The kinds most records are made of, at a quarter of what pyspf's patterns take."""
         match = _PLAIN_TERM.match(mech)
         if match is not None:
@@ -211,31 +198,27 @@ class _Evaluation(spf.query):
                 return mech, name, address, prefix, result
         return super().validate_mechanism(mech)
 
-    def check1(self, spf: str | None, domain: str, recursion: int) -> tuple[str, int, str]:
-        if self._frames and self._frames[-1].recursion == recursion:
-            self._count_lookup()  # a redirect that is followed
+    def check0(self, record: str | None, recursion: int) -> tuple[str, int, str]:
+        """4.6: every term of a record is read, then its directives are tried in order."""
+        if record is None:
+            return "none", 250, ""
         self.p = None  # %{p} prefers names within the domain being looked at (7.3)
-        return super().check1(spf, domain, recursion)
+        directives, modifiers = self._read(record)
+        result, term = "neutral", None
+        for directive in directives:
+            if self._matches(directive, recursion):
+                term, *_, result = directive
+                break
+        else:
+            if "redirect" in modifiers:
+                return self._redirected(modifiers["redirect"], recursion)
+        if not recursion:
+            self.mechanism = term
+            self._explained = (modifiers.get("exp", ""), self.d)
+        return result, 250, ""
 
-    def check0(self, spf: str | None, recursion: int) -> tuple[str, int, str]:
-        record, has_redirect = self._normalised(spf or "")
-        self._frames.append(_Frame(recursion, has_redirect))
-        try:
-            return super().check0(record, recursion)
-        finally:
-            self._frames.pop()
-
-    def check_lookups(self) -> None:
-        if self._frames and self._frames[-1].redirect_announced:
-            self._frames[-1].redirect_announced = False  # counted if and when it is followed
-            return
-        self._count_lookup()
-
-    def _count_lookup(self) -> None:
-        super().check_lookups()
-
-    def _normalised(self, record: str) -> tuple[str, bool]:
-        """The record with modifier names pyspf understands, and whether it has a redirect.
+    def _read(self, record: str) -> tuple[list[spf.Directive], dict[str, str]]:
+        """The directives of a record, and its redirect and exp expanded.
 
         Names ignore case (RFC 5234 2.3); an unknown modifier may stand more than once (6).
         """
@@ -243,18 +226,67 @@ class _Evaluation(spf.query):
         self._terms += len(terms)
         if self._terms > MAX_TERMS:
             raise spf.PermError(f"more than {MAX_TERMS} terms")
-        if max(map(len, terms)) > MAX_TERM:
-            raise spf.PermError(f"a term of more than {MAX_TERM} characters")
-        has_redirect = False
-        for number, term in enumerate(terms[1:], 1):  # the first is "v=spf1"
+        directives: list[spf.Directive] = []
+        modifiers: dict[str, str] = {}
+        for term in terms[1:]:  # the first is "v=spf1"
+            if len(term) > MAX_TERM:
+                raise spf.PermError(f"a term of more than {MAX_TERM} characters")
             match = _MODIFIER.match(term) if "=" in term else None
-            if match is not None:
-                name = match.group(1).lower()
-                has_redirect = has_redirect or name == "redirect"
-                if name not in {"redirect", "exp"}:
-                    name = f"x{number}"
-                terms[number] = f"{name}={term[match.end() :]}"
-        return " ".join(terms), has_redirect
+            if match is None:
+                if term:
+                    directives.append(self.validate_mechanism(term))
+                continue
+            name, value = match.group(1).lower(), term[match.end() :]
+            if name not in {"redirect", "exp"}:
+                self.expand(value)  # its macros must be some
+            elif name in modifiers:
+                raise spf.PermError(f"{name}= MUST appear at most once", term)
+            elif not value:
+                raise spf.PermError(f"{name}= has an empty domain", term)
+            else:
+                modifiers[name] = self.expand_domain(value)
+        return directives, modifiers
+
+    def _matches(self, directive: spf.Directive, recursion: int) -> bool:
+        """Whether a directive matches the client (5)."""
+        term, name, argument, prefix, _ = directive
+        match name:
+            case "all":
+                return True
+            case "ip4":
+                return self.A == "A" and self.cidrmatch([argument], prefix)
+            case "ip6":
+                return self.A == "AAAA" and self.cidrmatch([argument], prefix)
+        self._count_lookup()
+        match name:
+            case "include":
+                result, _, _ = self.check1(self.dns_spf(argument), argument, recursion + 1)
+                if result == "none":
+                    raise spf.PermError(
+                        f"No valid SPF record for included domain: {argument}", term
+                    )
+                return result == "pass"
+            case "a":
+                return self.cidrmatch(self.dns_a(argument, self.A), prefix)
+            case "mx":
+                return self.cidrmatch(self.dns_mx(argument), prefix)
+            case "exists":
+                return bool(self.dns_a(argument))
+            case _:  # pyspf lets no others through
+                return bool(spf.domainmatch(self.validated_ptrs(), argument))
+
+    def _redirected(self, domain: str, recursion: int) -> tuple[str, int, str]:
+        """6.1: it counts when it is followed, where pyspf counts it when it reads it."""
+        self._count_lookup()
+        record = self.dns_spf(domain)
+        if record is None:
+            raise spf.PermError("redirect domain has no SPF record", domain)
+        return self.check1(record, domain, recursion)
+
+    def _count_lookup(self) -> None:
+        self.lookups += 1
+        if self.lookups > MAX_LOOKUPS:
+            raise spf.PermError("Too many DNS lookups")
 
     def expand(self, s: str, stripdot: bool = True) -> str:
         if "%" not in s and stripdot:
@@ -269,21 +301,13 @@ class _Evaluation(spf.query):
             return NOTHING
         return _shortened(expanded) if stripdot else expanded
 
-    def get_explanation(self, spec: str) -> str | None:
-        """Put off until the result is known to be a fail; pyspf asks in any case."""
-        put_off = _Explanation(spec)
-        put_off.domain = self.d
-        return put_off
-
-    def explanation(self, text: str) -> str:
+    def explanation(self) -> str:
         """The published explanation of a fail; "" where there is none or it is in error (6.2)."""
-        if not isinstance(text, _Explanation):
-            return ""
-        self.d = text.domain
+        name, self.d = self._explained
         try:
-            if not _NAME.match(text):
+            if not _NAME.match(name):
                 return ""
-            found = self._answer(str(text), RRType.TXT).txt
+            found = self._answer(name, RRType.TXT).txt
             if len(found) != 1 or len(found[0]) > MAX_EXPLANATION:
                 return ""
             expanded = self.expand(found[0].decode("ascii"), stripdot=False)
@@ -379,8 +403,8 @@ def _evaluate(
     sender = f"{local or 'postmaster'}@{name}"
     try:
         run = _Evaluation(client, sender, helo_name, receiver, ask)
-        result, _, text = run.check()
-        explained = run.explanation(text) if result == "fail" else ""
+        result, _, _ = run.check()
+        explained = run.explanation() if result == "fail" else ""
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         # A defect of pyspf met by an odd record: that record cannot be interpreted (2.6.7).
         failed = AuthResult("spf", "permerror", reason=type(error).__name__, properties=shown)
