@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from filterd.classify.explain import Token, tokens
+from filterd.classify.explain import tokens
 from filterd.classify.features import Features
 from filterd.classify.linear import Shares, sigmoid, votes
 from filterd.classify.local import LocalModel
@@ -33,8 +34,7 @@ def labels_behind(spam: int, ham: int) -> float:
     return 4.0 * spam * ham / (spam + ham) if spam and ham else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A message's log odds, and what each feature adds to them; `constant` is nobody's."""
 
     log_odds: float
@@ -51,21 +51,24 @@ class Scoring:
     live: LocalModel | None
 
     @property
+    def labels(self) -> tuple[int, int]:
+        """How many local labels there are, spam and ham."""
+        return (0, 0) if self.live is None else (self.live.spam, self.live.ham)
+
+    @property
     def is_local_empty(self) -> bool:
         """Whether there is no local label: then two groups of features are not needed."""
-        return self.live is None or not (self.live.spam or self.live.ham)
+        return not any(self.labels)
 
     @property
     def is_confirmed(self) -> bool:
         """Whether enough local labels of both classes stand behind the score."""
-        least = self.settings.confirm
-        return self.live is not None and self.live.spam >= least and self.live.ham >= least
+        return self.live is not None and min(self.labels) >= self.settings.confirm
 
     @property
     def weight_of_shipped(self) -> float:
         """What is left of the shipped model: fade / (fade + labels)."""
-        labels = 0.0 if self.live is None else labels_behind(self.live.spam, self.live.ham)
-        return self.settings.fade / (self.settings.fade + labels)
+        return self.settings.fade / (self.settings.fade + labels_behind(*self.labels))
 
     def judge(self, features: Features) -> Judged:
         """Calibrated log odds of spam, feature by feature."""
@@ -82,7 +85,8 @@ class Scoring:
         if live is not None and not self.is_local_empty:
             live.weights.add_shares(features, live.slope, shares)
             constant += live.intercept
-        return Judged(float(shares.sum(dtype=np.float64)) + constant, constant, shares)
+        total = float(np.add.reduce(shares, dtype=np.float64))
+        return Judged(total + constant, constant, shares)
 
     def log_odds(self, features: Features) -> float:
         """Calibrated log odds of spam."""
@@ -102,21 +106,16 @@ class Scoring:
         judged = self.judge(features)
         points = self.points(judged.log_odds)
         probability = sigmoid(judged.log_odds)
-        labels = "no local labels"
-        if self.live is not None and not self.is_local_empty:
-            labels = f"{self.live.spam} spam + {self.live.ham} ham local labels"
+        spam, ham = self.labels
+        labels = f"{spam} spam + {ham} ham local labels" if spam or ham else "no local labels"
+        factor = points / judged.log_odds if judged.log_odds else 0.0
+        named = [(name, share * factor) for name, share in tokens(features, judged.shares, top)]
+        others = points - math.fsum([share for _, share in named])
         return Opinion(
             probability=probability,
             points=points,
-            tokens=self.tokens(features, judged, top),
+            tokens=(*named, ("all others", others)),
             model=self.shipped.manifest.id if self.shipped is not None else "none",
             confirmed=self.is_confirmed,
             detail=f"{probability:.4f} {labels}",
         )
-
-    def tokens(self, features: Features, judged: Judged, top: int) -> tuple[Token, ...]:
-        """The strongest tokens in points, then the rest as one; they sum to the points."""
-        points = self.points(judged.log_odds)
-        factor = points / judged.log_odds if judged.log_odds else 0.0
-        named = [(name, share * factor) for name, share in tokens(features, judged.shares, top)]
-        return (*named, ("all others", points - math.fsum([share for _, share in named])))

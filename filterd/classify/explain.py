@@ -31,13 +31,14 @@ def tokens(features: Features, shares: Shares, top: int) -> list[Token]:
     starts = _word_starts(text, found.texts)
     words = _by_word(found.places(features.bounds), shares[:grams], starts)
     joined = np.concatenate((words, shares[grams:]))
+    strongest = _strongest(joined, top)
     named: list[Token] = []
-    for index in _strongest(joined, top):
+    for index, share in zip(strongest, joined.take(strongest).tolist(), strict=True):
         if index < len(words):
             name = _word(found.texts, text, starts, index)
         else:
             name = found.token(grams + index - len(words))
-        named.append((_clean(name), float(joined[index])))
+        named.append((_clean(name), share))
     return named
 
 
@@ -58,10 +59,13 @@ def _word_starts(text: bytes, texts: Sequence[bytes]) -> NDArray[np.intp]:
 
 def _by_word(places: NDArray[np.intp], shares: Shares, starts: NDArray[np.intp]) -> Shares:
     """The sum of shares of the grams that start in each word; `places` ascend."""
-    total = np.zeros(len(shares) + 1)
-    np.cumsum(shares, out=total[1:])
-    edges = np.append(np.searchsorted(places, starts), len(places))
-    sums: Shares = np.diff(total[edges]).astype(np.float32)
+    running = np.zeros(len(shares) + 1)
+    running[1:] = shares
+    running = np.add.accumulate(running)
+    before = np.empty(len(starts) + 1)  # what all grams before a word add up to
+    before[:-1] = running.take(places.searchsorted(starts))
+    before[-1] = running[-1]
+    sums: Shares = (before[1:] - before[:-1]).astype(np.float32)
     return sums
 
 
@@ -77,12 +81,10 @@ def _word(texts: Sequence[bytes], text: bytes, starts: NDArray[np.intp], index: 
 
 def _strongest(shares: Shares, top: int) -> list[int]:
     sizes = np.abs(shares)
-    if len(shares) > top:
-        some = np.argpartition(sizes, len(shares) - top)[-top:]
-    else:
-        some = np.arange(len(shares))
-    order = some[np.lexsort((some, -sizes[some]))]
-    return [int(index) for index in order if sizes[index] > 0]
+    rest = len(shares) - top
+    some = sizes.argpartition(rest)[rest:] if rest > 0 else np.arange(len(shares))
+    ordered = sorted(zip((-sizes[some]).tolist(), some.tolist(), strict=True))
+    return [index for size, index in ordered if size]
 
 
 def _clean(name: str) -> str:

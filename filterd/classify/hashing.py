@@ -1,6 +1,7 @@
-"""hashing - texts to slots: distinct n-grams and tokens as indices into tables of 2^20.
+"""hashing - what is hashed to slots: distinct n-grams and tokens as indices into tables of 2^20.
 
-Owns:   Grams and Tokens (what is to be hashed), `distinct`, SLOT_BITS, GRAM.
+Owns:   `to_slots`, `distinct`, SLOT_BITS, GRAM.
+Not here: hashes of words (classify.tokens).
 Rules of this file: a hash is the same in every process, on every machine and byte order (no `hash()`):
         it is part of the model format. Work is bounded by what classify.source lets through.
 
@@ -20,37 +21,42 @@ from numpy.typing import NDArray
 SLOT_BITS = 20
 GRAM = 5  # bytes; 4 and 6 were measured too, models/README.md
 MAX_FEATURES = 65_535  # of one message, before duplicates go; a position must fit 16 bits
-_MASK = (1 << SLOT_BITS) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
+_ALL_BITS = 0xFFFFFFFFFFFFFFFF
 _MIX = np.uint64(_GOLDEN)
-_SHIFT = np.uint64(64 - SLOT_BITS)
+_SHIFT = np.uint64(64 - SLOT_BITS)  # the top bits of what was mixed are the slot
 # Eight bytes are loaded at each offset; the factor's 24 zero bits drop the last three.
-_GRAM_MIX = np.uint64(_GOLDEN << (64 - 8 * GRAM) & 0xFFFFFFFFFFFFFFFF)
+_GRAM_MIX = np.uint64(_GOLDEN << (64 - 8 * GRAM) & _ALL_BITS)
+_GRAM_SALT = 0x6A3D7 << (64 - SLOT_BITS)
+_EIGHT_BYTES = np.dtype("<u8")
 
 Slots: TypeAlias = NDArray[np.intp]
 
 
-def gram_slots(texts: Sequence[tuple[bytes, int]]) -> list[Slots]:
-    """The slots of every 5-byte gram of each (text, salt), duplicates included."""
-    joined = b"".join(text for text, _ in texts) + bytes(8)
-    words = np.ndarray((len(joined) - 7,), dtype="<u8", buffer=joined, strides=(1,))
-    slots = ((words * _GRAM_MIX) >> _SHIFT).astype(np.intp)
-    found = []
-    start = 0
-    for text, salt in texts:
-        stop = start + max(0, len(text) - GRAM + 1)
-        found.append((slots[start:stop] + salt * 0x6A3D7) & _MASK)
-        start += len(text)
-    return found
+def to_slots(texts: Sequence[bytes], hashes: NDArray[np.uint32]) -> tuple[Slots, list[int]]:
+    """Slots of every 5-byte gram of each text, then of the hashes; and the number of grams of each text.
 
-
-def token_slots(hashes: NDArray[np.uint64]) -> Slots:
-    """The slots of 32-bit hashes."""
-    slots: Slots = ((hashes * _MIX) >> _SHIFT).astype(np.intp)
-    return slots
+    A gram is another one in another text. Duplicates are included.
+    """
+    joined = b"".join(texts) + bytes(8)
+    words = np.ndarray((len(joined) - 7,), _EIGHT_BYTES, joined, strides=(1,))
+    counts = [max(0, len(text) - GRAM + 1) for text in texts]
+    mixed = np.empty(sum(counts) + len(hashes), np.uint64)
+    offset = place = 0
+    for salt, (text, count) in enumerate(zip(texts, counts, strict=True), 1):
+        if count:
+            grams = mixed[place : place + count]
+            np.multiply(words[offset : offset + count], _GRAM_MIX, grams)
+            grams += np.uint64(salt * _GRAM_SALT & _ALL_BITS)
+        offset += len(text)
+        place += count
+    np.multiply(hashes, _MIX, mixed[place:])
+    mixed >>= _SHIFT
+    return mixed.view(np.intp), counts
 
 
 _TABLE_LOCK = threading.Lock()
+_PLACES = np.arange(MAX_FEATURES, dtype=np.uint16)
 
 
 @cache
@@ -65,9 +71,9 @@ def distinct(slots: Slots) -> NDArray[np.intp]:
     Each position is written into a table at its slot; those that read back their own stay. Half the
     cost of sorting, an eighth of np.unique (the study, section 4).
     """
-    order = np.arange(len(slots), dtype=np.uint16)
+    places = _PLACES[: len(slots)]
     with _TABLE_LOCK:
         table = scratch()
-        table[slots] = order
-        kept: NDArray[np.intp] = np.flatnonzero(table.take(slots) == order)
+        table[slots] = places
+        kept: NDArray[np.intp] = (table.take(slots) == places).nonzero()[0]
     return kept

@@ -9,8 +9,8 @@ were not there: not in a token, not in the order of fields, not in a count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from filterd.mail.header import Field
 from filterd.mail.link import Link
@@ -48,8 +48,7 @@ MAX_LINKS = 300
 MAX_PARTS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """The bounded texts of one message, and the message for its shared parsing."""
 
     message: Message
@@ -69,9 +68,9 @@ class Source:
 
 def read(message: Message, *, is_local: bool = True) -> Source:
     """The texts of a message; any message gives a Source."""
-    keyed = [(_key(field.name), field) for field in message.header]
+    keyed = [(_key(field.name), field) for field in message.header.fields]
     fields = tuple([(key, field) for key, field in keyed if key is not None][:MAX_FIELDS])
-    values = {name: _decoded(message, name) for name in AUTHORED if name in message.header}
+    values = _authored(message)
     authored = "".join([f"{name}: {value}\n" for name, value in values.items()])
     return Source(
         message=message,
@@ -86,12 +85,18 @@ def read(message: Message, *, is_local: bool = True) -> Source:
     )
 
 
-def _decoded(message: Message, name: str) -> str:
-    found = message.header.first(name)
-    raw = found.unfolded[:AUTHORED_BYTES] if found is not None else b""
-    if b"=?" not in raw and raw.isascii():
-        return raw.decode("ascii")
-    return message.decoded(name)[:AUTHORED_BYTES]
+def _authored(message: Message) -> dict[str, str]:
+    """The topmost field of each name of AUTHORED, decoded."""
+    values: dict[str, str] = {}
+    for name in AUTHORED:
+        field = message.header.first(name)
+        if field is not None:
+            raw = field.unfolded[:AUTHORED_BYTES]
+            is_plain = raw.isascii() and raw.find(b"=?") < 0
+            values[name] = (
+                raw.decode("ascii") if is_plain else message.decoded(name)[:AUTHORED_BYTES]
+            )
+    return values
 
 
 @lru_cache(maxsize=4096)

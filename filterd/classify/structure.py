@@ -9,9 +9,11 @@ Numbers become buckets of powers of two, so that a word is met again; a count of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import pairwise
+
+import numpy as np
 
 from filterd.classify.source import MAX_PARTS, Source
 from filterd.mail.address import Mailbox
@@ -33,6 +35,7 @@ _KNOWN_X = frozenset({
 
 WEB_LINKS = 40  # links whose host and path are shaped
 BODY_BYTES = 100_000  # looked at for the longest line
+_LF, _CR, _QUOTE = b'\n\r"'
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]+")
 _NAME_WORDS = re.compile(r"[a-z0-9]{3,}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -43,7 +46,6 @@ _CLASSES = str.maketrans(
     | dict.fromkeys(_DIGITS, "9")
 )
 _NO_VOWELS = str.maketrans("", "", "aeiouy")
-_MARKS_ONLY = str.maketrans("", "", _LETTERS + _LETTERS.upper() + _DIGITS)
 
 
 def bucket(number: int) -> int:
@@ -62,7 +64,6 @@ def shape(read: Source) -> list[str]:
         *_name(mailbox, author),
         *_subject(read.decoded("subject")[:400]),
         *_identity(read, author),
-        *_message_id(read.message.header.value("message-id")[:300].strip()),
         *_parts(read),
         *_links(read, author),
     ]
@@ -70,10 +71,10 @@ def shape(read: Source) -> list[str]:
 
 def order(read: Source) -> list[str]:
     """Each name as spelt, and each pair of neighbours, of the fields an author's side writes."""
-    kept = [(key, field.name) for key, field in read.fields if _is_ordered(key)]
-    lower = ["^", *[key[:40] for key, _ in kept], "$"]
+    spelt = [(key, _spelling(field.name)) for key, field in read.fields if _is_ordered(key)]
+    lower = ["^", *[key[:40] for key, _ in spelt], "$"]
     return [
-        *[f"spelling {name[:40]}" for _, name in kept],
+        *[word for _, word in spelt],
         *[f"order {first} > {second}" for first, second in pairwise(lower)],
     ]
 
@@ -85,110 +86,128 @@ def _is_ordered(key: str) -> bool:
     return not key.startswith(_NOT_IN_ORDER)
 
 
+@lru_cache(maxsize=1024)
+def _spelling(name: str) -> str:
+    return f"spelling {name[:40]}"
+
+
 def site_of(domain: str) -> str:
     """The last two labels."""
     return ".".join(domain.rsplit(".", 2)[-2:])
 
 
-def _domain(domain: str) -> Iterator[str]:
+def _digits(text: str) -> int:
+    return text.translate(_CLASSES).count("9")
+
+
+@lru_cache(maxsize=512)
+def _domain(domain: str) -> tuple[str, ...]:
+    """The make of the author's domain; most mail is from few."""
     if not domain:
-        yield "domain none"
-        return
+        return ("domain none",)
     name, _, tld = domain.rpartition(".")
     main = site_of(domain).partition(".")[0].replace("-", "")
-    yield f"domain tld {tld}"
-    yield f"domain labels {domain.count('.')}"
-    yield f"domain length {len(domain) // 3}"
-    yield f"domain main length {len(main) // 2}"
-    if digits := domain.translate(_CLASSES).count("9"):
-        yield f"domain digits {digits}"
-    if hyphens := name.count("-"):
-        yield f"domain hyphens {hyphens}"
+    digits, hyphens = _digits(domain), name.count("-")
     vowels = len(name) - len(name.translate(_NO_VOWELS))
-    yield f"domain vowels {10 * vowels // max(1, len(name))}"
-    yield f"domain consonants {max(map(len, _CONSONANTS.findall(main)), default=0)}"
+    return (
+        f"domain tld {tld}",
+        f"domain labels {domain.count('.')}",
+        f"domain length {len(domain) // 3}",
+        f"domain main length {len(main) // 2}",
+        *([f"domain digits {digits}"] if digits else ()),
+        *([f"domain hyphens {hyphens}"] if hyphens else ()),
+        f"domain vowels {10 * vowels // max(1, len(name))}",
+        f"domain consonants {max(map(len, _CONSONANTS.findall(main)), default=0)}",
+    )
 
 
-def _address(read: Source, mailbox: Mailbox | None, count: int) -> Iterator[str]:
+def _address(read: Source, mailbox: Mailbox | None, count: int) -> list[str]:
     field = read.message.header.first("from")
     raw = field.unfolded[:400] if field else b""
-    quoted = b'"' in raw
-    yield f"from quotes {quoted}"
+    found = [f"from quotes {_QUOTE in raw}"]
     if encoded := raw.count(b"=?"):
-        yield f"from encoded {encoded}"
-    yield f"from mailboxes {bucket(count)}"
+        found.append(f"from encoded {encoded}")
+    found.append(f"from mailboxes {bucket(count)}")
     if mailbox is not None:
         local = mailbox.local[:100]
-        yield f"from local length {bucket(len(local))}"
-        if digits := local.translate(_CLASSES).count("9"):
-            yield f"from local digits {bucket(digits)}"
-        yield f"from name length {bucket(len(mailbox.display))}"
+        found.append(f"from local length {bucket(len(local))}")
+        if digits := _digits(local):
+            found.append(f"from local digits {bucket(digits)}")
+        found.append(f"from name length {bucket(len(mailbox.display))}")
+    return found
 
 
-def _name(mailbox: Mailbox | None, domain: str) -> Iterator[str]:
+def _name(mailbox: Mailbox | None, domain: str) -> list[str]:
     """How the display name agrees with the address: brands do, borrowed names do not."""
     name = mailbox.display[:200].lower() if mailbox else ""
     local = mailbox.local[:100].lower() if mailbox else ""
     words = _NAME_WORDS.findall(name)
     plain = domain.replace("-", "")
-    yield f"name in domain {any(len(word) > 3 and word in plain for word in words)}"
-    yield f"name joined in domain {bool(words) and ''.join(words)[:8] in plain}"
-    yield f"name in local {any(word in local for word in words)}"
-    yield f"name empty {not name}"
-    yield f"name words {bucket(len(words))}"
-    yield f"local in domain {len(local) > 3 and local in domain}"
+    in_domain = [word for word in words if len(word) > 3 and word in plain]
+    in_local = [word for word in words if word in local]
+    return [
+        f"name in domain {bool(in_domain)}",
+        f"name joined in domain {bool(words) and ''.join(words)[:8] in plain}",
+        f"name in local {bool(in_local)}",
+        f"name empty {not name}",
+        f"name words {bucket(len(words))}",
+        f"local in domain {len(local) > 3 and local in domain}",
+    ]
 
 
-def _subject(subject: str) -> Iterator[str]:
+def _subject(subject: str) -> list[str]:
     size = len(subject)
-    yield f"subject length {bucket(size)}"
-    yield f"subject words {bucket(len(subject.split()))}"
     end = subject[-1:]
-    yield f"subject end {end if end in {'!', '?', '.', ':'} else 'x'}"
+    found = [
+        f"subject length {bucket(size)}",
+        f"subject words {bucket(len(subject.split()))}",
+        f"subject end {end if end in {'!', '?', '.', ':'} else 'x'}",
+    ]
     if capitals := 10 * sum(map(str.isupper, subject)) // max(1, size):
-        yield f"subject capitals {capitals}"
-    for mark in "!$?":
-        if count := subject.count(mark):
-            yield f"subject {mark} {bucket(count)}"
+        found.append(f"subject capitals {capitals}")
+    counts = [(mark, subject.count(mark)) for mark in "!$?"]
+    found += [f"subject {mark} {bucket(count)}" for mark, count in counts if count]
     if digits := sum(map(str.isdigit, subject)):
-        yield f"subject digits {bucket(digits)}"
+        found.append(f"subject digits {bucket(digits)}")
     if not subject.isascii():
-        yield f"subject foreign {bucket(sum(c > chr(127) for c in subject))}"
-        if emoji := sum(c >= "\U0001f000" for c in subject):
-            yield f"subject emoji {bucket(emoji)}"
+        found.append(f"subject foreign {bucket(sum([c > chr(127) for c in subject]))}")
+        if emoji := sum([c >= "\U0001f000" for c in subject]):
+            found.append(f"subject emoji {bucket(emoji)}")
     start = subject[:4].lower()
     if start.startswith("re:"):
-        yield "subject re"
+        found.append("subject re")
     elif start.startswith(("fwd:", "fw:")):
-        yield "subject fwd"
+        found.append("subject fwd")
+    return found
 
 
-def _identity(read: Source, author: str) -> Iterator[str]:
+def _identity(read: Source, author: str) -> list[str]:
     """How the domains of the header agree with the author's."""
     message = read.message
     header = message.header
     own = site_of(author)
+    replied = "absent"
     if "reply-to" in header:
         reply = message.addresses("reply-to").mailboxes
-        same = bool(reply) and site_of(reply[0].domain) == own
-        yield f"reply-to {'same' if same else 'other'}"
-    else:
-        yield "reply-to absent"
-    message_id = header.value("message-id")[:300].strip(" <>")
-    domain = message_id.rpartition("@")[2].lower()
-    yield f"message-id {'none' if not message_id else domain == author} {'.' in domain}"
-    yield f"message-id site {bool(domain) and site_of(domain) == own}"
+        replied = "same" if reply and site_of(reply[0].domain) == own else "other"
+    identity = header.value("message-id")[:300]
+    domain = identity.strip(" <>").rpartition("@")[2].lower()
     signatures = header.all("dkim-signature")
-    yield f"signatures {min(len(signatures), 4)}"
-    yield f"signature {_signed(signatures[:4], own)}"
-    yield f"unsubscribe {'list-unsubscribe' in header} {'list-unsubscribe-post' in header}"
     to = header.value("to")[:200].lower()
-    yield f"to {'absent' if not to else 'undisclosed' if 'undisclosed' in to else 'given'}"
     people = message.addresses("to").mailboxes
-    yield f"to count {bucket(len(people))} {bool(people and people[0].display)}"
-    if "cc" in header:
-        yield "cc"
-    yield f"fields {bucket(len(read.fields))}"
+    return [
+        f"reply-to {replied}",
+        f"message-id {domain == author if identity.strip(' <>') else 'none'} {'.' in domain}",
+        f"message-id site {bool(domain) and site_of(domain) == own}",
+        f"signatures {min(len(signatures), 4)}",
+        f"signature {_signed(signatures[:4], own)}",
+        f"unsubscribe {'list-unsubscribe' in header} {'list-unsubscribe-post' in header}",
+        f"to {'absent' if not to else 'undisclosed' if 'undisclosed' in to else 'given'}",
+        f"to count {bucket(len(people))} {bool(people and people[0].display)}",
+        *(["cc"] if "cc" in header else ()),
+        f"fields {bucket(len(read.fields))}",
+        *_message_id(identity.strip()),
+    ]
 
 
 def _signed(signatures: Sequence[Field], own: str) -> str:
@@ -204,74 +223,101 @@ def _signed(signatures: Sequence[Field], own: str) -> str:
     return found
 
 
-def _message_id(text: str) -> Iterator[str]:
+def _message_id(text: str) -> list[str]:
     """The make of the Message-ID: programs have their own, senders of bulk invent theirs."""
     left, _, right = text.strip("<>").rpartition("@")
-    digits = left.translate(_CLASSES).count("9")
-    yield f"id brackets {text.startswith('<')} {text.endswith('>')}"
-    yield f"id length {len(left) // 4}"
-    yield f"id marks {''.join(sorted(set(left.translate(_MARKS_ONLY))))[:8]}"
-    yield f"id case {left != left.lower()} digits {10 * digits // max(1, len(left))}"
-    yield f"id labels {right.count('.')}"
-    yield f"id class {''.join([c for c, _ in groupby(left.translate(_CLASSES))])[:24]}"
+    classes = left.translate(_CLASSES)
+    marks = sorted(set(classes) - {"x", "X", "9"})
+    runs = [new for old, new in pairwise(classes) if new != old]
+    return [
+        f"id brackets {text.startswith('<')} {text.endswith('>')}",
+        f"id length {len(left) // 4}",
+        f"id marks {''.join(marks)[:8]}",
+        f"id case {left != left.lower()} digits {10 * classes.count('9') // max(1, len(left))}",
+        f"id labels {right.count('.')}",
+        f"id class {(classes[:1] + ''.join(runs))[:24]}",
+    ]
 
 
-def _parts(read: Source) -> Iterator[str]:
+def _parts(read: Source) -> list[str]:
     message = read.message
     parts = message.parts[:MAX_PARTS]
-    yield "parts " + " ".join([part.content_type[:40] for part in parts])
+    found = ["parts " + " ".join([part.content_type[:40] for part in parts])]
     for part in parts:
         if not part.is_multipart:
-            yield (
+            found.append(
                 f"part {part.content_type[:40]} {part.transfer_encoding[:20]} "
                 f"{part.charset[:20]} {part.disposition}"
             )
         if part.filename:
-            yield f"file {part.filename[-60:].rpartition('.')[2].lower()[:10]}"
-    body = message.body
-    yield f"body size {bucket(len(body) - body.count(13))}"  # line ends differ by transport
-    longest = max(map(len, body[:BODY_BYTES].replace(b"\r", b"").split(b"\n")))
-    yield f"longest line {bucket(longest)}"
+            found.append(f"file {part.filename[-60:].rpartition('.')[2].lower()[:10]}")
+    size, longest = _body_sizes(message.body)
+    found += [f"body size {bucket(size)}", f"longest line {bucket(longest)}"]
     if not message.html:
-        yield "html none"
-        yield f"text length {bucket(len(message.text))}"
-        return
+        return [*found, "html none", f"text length {bucket(len(message.text))}"]
     visible = sum([len(html.visible) for html in message.html])
-    length = sum([len(html.source) - html.source.count("\r") for html in message.html])
-    yield f"html length {bucket(length)}"
-    yield f"html visible {bucket(visible)}"
-    yield f"html ratio {20 * visible // max(1, length)}"
+    length = sum([_without_returns(html.source) for html in message.html])
+    return [
+        *found,
+        f"html length {bucket(length)}",
+        f"html visible {bucket(visible)}",
+        f"html ratio {20 * visible // max(1, length)}",
+    ]
 
 
-def _links(read: Source, author: str) -> Iterator[str]:
+def _body_sizes(body: bytes) -> tuple[int, int]:
+    """Bytes of the body, and of its longest line; carriage returns, which a transport adds, do not count."""
+    top = np.frombuffer(body[:BODY_BYTES], np.uint8)
+    returns = (top == _CR).nonzero()[0]
+    ends = (top == _LF).nonzero()[0]
+    edges = np.empty(len(ends) + 2, np.intp)
+    edges[0], edges[1:-1], edges[-1] = -1, ends, len(top)
+    lines = edges[1:] - edges[:-1] - 1
+    if len(returns):
+        before = returns.searchsorted(edges)
+        lines -= before[1:] - before[:-1]
+    return len(body) - len(returns) - body.count(b"\r", BODY_BYTES), int(lines.max())
+
+
+def _without_returns(text: str) -> int:
+    return len(text) - text.count("\r") if "\r" in text else len(text)
+
+
+def _links(read: Source, author: str) -> list[str]:
     links = read.links
-    yield f"links {bucket(len(links))}"
     site = {host: site_of(host) for host in {link.host for link in links}}
     site.pop("", None)
     sites = set(site.values())
-    yield f"link sites {bucket(len(sites))}"
     own = site_of(author)
-    if sites:
-        yield f"link own {own in sites} {sites == {own}}"
     web = [link for link in links if link.host and link.is_web]
     schemes = [link.scheme for link in web]
     plain, secure = schemes.count("http"), schemes.count("https")
-    yield f"link schemes {bool(plain)} {bool(secure)}"
-    if plain:
-        yield f"link http {bucket(plain)}"
-    if secure:
-        yield f"link https {bucket(secure)}"
     images = {link.host for link in web if link.origin == "image"}
     anchors = {link.host for link in web if link.origin == "html"}
-    yield f"image hosts {bucket(len(images))}"
-    yield f"anchor hosts {bucket(len(anchors))}"
     both = bool(images) and {site[h] for h in images} == {site[h] for h in anchors}
-    yield f"images from anchors {both}"
-    share = sum([site[link.host] == own for link in web])
-    yield f"link own share {10 * share // max(1, len(web))}"
+    share = [site[link.host] for link in web].count(own)
+    found = [
+        f"links {bucket(len(links))}",
+        f"link sites {bucket(len(sites))}",
+        *([f"link own {own in sites} {sites == {own}}"] if sites else ()),
+        f"link schemes {bool(plain)} {bool(secure)}",
+        *([f"link http {bucket(plain)}"] if plain else ()),
+        *([f"link https {bucket(secure)}"] if secure else ()),
+        f"image hosts {bucket(len(images))}",
+        f"anchor hosts {bucket(len(anchors))}",
+        f"images from anchors {both}",
+        f"link own share {10 * share // max(1, len(web))}",
+    ]
     for link in web[:WEB_LINKS]:
-        path, host = link.path, link.host
-        yield (
-            f"path {link.origin} {path.count('/')} {bucket(len(path))} {bucket(len(link.query))}"
+        path, origin = link.path, link.origin
+        found += (
+            f"path {origin} {path.count('/')} {bucket(len(path))} {bucket(len(link.query))}",
+            _host(origin, link.host),
         )
-        yield f"host {link.origin} {host.count('.')} {host.rpartition('.')[2]}"
+    return found
+
+
+@lru_cache(maxsize=512)
+def _host(origin: str, host: str) -> str:
+    """The make of a link's host; many links of a message name the same."""
+    return f"host {origin} {host.count('.')} {host.rpartition('.')[2]}"

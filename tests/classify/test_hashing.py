@@ -6,39 +6,45 @@ import threading
 
 import numpy as np
 
-from filterd.classify.hashing import SLOT_BITS, distinct, gram_slots, token_slots
+from filterd.classify.hashing import SLOT_BITS, Slots, distinct, to_slots
 
 KNOWN_GRAMS = [655065, 954151]
 KNOWN_TOKENS = [648055, 247535, 895590]
+NO_TOKENS = np.zeros(0, dtype=np.uint32)
+
+
+def _grams(*texts: bytes) -> list[Slots]:
+    """The slots of each text's grams."""
+    found, counts = to_slots(texts, NO_TOKENS)
+    ends = np.cumsum(counts).tolist()
+    assert len(found) == ends[-1]
+    return [found[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
 def test_slots_of_a_known_text_never_change() -> None:
-    assert gram_slots([(b"viagra", 1)])[0].tolist() == KNOWN_GRAMS
-    assert token_slots(np.array([1, 2, 3], dtype=np.uint64)).tolist() == KNOWN_TOKENS
+    found, counts = to_slots([b"viagra"], np.array([1, 2, 3], dtype=np.uint32))
+    assert found.tolist() == KNOWN_GRAMS + KNOWN_TOKENS
+    assert counts == [2]
 
 
 def test_grams_do_not_reach_into_the_next_text() -> None:
-    alone = gram_slots([(b"abcdefgh", 1)])[0].tolist()
+    alone = _grams(b"abcdefgh")[0].tolist()
     assert len(alone) == 4
-    assert gram_slots([(b"abcdefgh", 1), (b"ijklmnop", 2)])[0].tolist() == alone
+    assert _grams(b"abcdefgh", b"ijklmnop")[0].tolist() == alone
 
 
 def test_a_short_text_has_no_grams() -> None:
-    assert [len(found) for found in gram_slots([(b"", 1), (b"abcd", 2), (b"abcde", 3)])] == [
-        0,
-        0,
-        1,
-    ]
+    assert [len(found) for found in _grams(b"", b"abcd", b"abcde")] == [0, 0, 1]
 
 
-def test_salts_set_texts_apart() -> None:
-    first, second = gram_slots([(b"hello world", 1), (b"hello world", 2)])
+def test_texts_are_set_apart() -> None:
+    first, second = _grams(b"hello world", b"hello world")
     assert not set(first.tolist()) & set(second.tolist())
 
 
 def test_slots_spread() -> None:
     text = "".join(f"{n:05d}" for n in range(12_000)).encode()
-    counts = np.bincount(gram_slots([(text, 1)])[0] >> (SLOT_BITS - 4), minlength=16)
+    counts = np.bincount(_grams(text)[0] >> (SLOT_BITS - 4), minlength=16)
     assert counts.min() > 0.8 * counts.mean()
 
 
@@ -48,7 +54,7 @@ def test_distinct_keeps_one_place_of_each_slot_in_order() -> None:
 
 
 def test_threads_do_not_disturb_each_other() -> None:
-    slots = gram_slots([(bytes(range(256)) * 40, 1)])[0]
+    slots = _grams(bytes(range(256)) * 40)[0]
     expected = distinct(slots).tolist()
     wrong: list[int] = []
 

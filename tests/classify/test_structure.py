@@ -6,6 +6,7 @@ import pytest
 
 from filterd.classify.source import read
 from filterd.classify.structure import bucket, order, shape
+from filterd.mail.message import Message
 from tests.support.builders import a_message
 
 
@@ -67,6 +68,25 @@ CASES = {
 @pytest.mark.parametrize(("raw", "expected"), CASES.values(), ids=CASES)
 def test_shape(raw: str, expected: set[str]) -> None:
     assert expected <= built(raw)
+
+
+@pytest.mark.parametrize(
+    ("body", "size", "longest"),
+    [
+        ("", 0, 0),
+        ("\n", 1, 0),
+        ("four\nseven c\n", 4, 3),
+        ("four\r\nseven c\r\n", 4, 3),  # as CRLF it is no other message
+        ("x" * 63 + "\r\n", 7, 6),
+        ("a\rb\rc\n" + "y" * 9, 4, 4),
+        ("z" * 120_000, 17, 17),  # the longest line is looked for near the top
+        ("z" * 90_000 + "\n" + "z" * 120_000 + "\r" * 60_000, 18, 17),
+    ],
+    ids=["none", "empty line", "lf", "crlf", "edge", "stray", "long", "beyond the top"],
+)
+def test_sizes_do_not_depend_on_line_ends(body: str, size: int, longest: int) -> None:
+    words = set(shape(read(Message.from_bytes(b"From: a@b.example\n\n" + body.encode()))))
+    assert {f"body size {size}", f"longest line {longest}"} <= words
 
 
 def test_a_count_of_none_is_no_word() -> None:
