@@ -3,7 +3,7 @@
 Owns:   the state of each zone in this process: usable or paused, why, until when; the probes.
 Asks:   the store of pauses; the test points of RFC 5782 5 (a name that must be listed, one that must not) at start, hourly, and at
         once when a zone looks odd.
-Not here: what an answer means (dnslist.py).
+Not here: what an answer means (dnslist.py), how rates are counted (rate.py).
 
 A zone is paused when it refuses us or answers with foreign addresses (15 minutes, doubling up to 4
 hours), when a probe finds that it lists everything or nothing (until a probe finds otherwise), and
@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ from filterd.core.errors import StoreUnavailable
 from filterd.core.lookup import Answer, Listing, Question
 from filterd.core.stores import PauseStore, ZonePause
 from filterd.dns.dnslist import DnsList, judge
+from filterd.dns.rate import Rate
 
 log = logging.getLogger(__name__)
 _CLOCK = SystemClock()
@@ -40,11 +41,8 @@ PROBE_DEADLINE = 5.0
 RESUMED = "dns list %s is used again"
 SHARE_SECONDS = 1.0  # between two looks at what others have found
 BEFORE = 60.0  # a paused zone is probed this long before its pause ends
-LEARNED = 200  # subjects before a rate means anything
 JUMP = 0.4  # how far the recent rate must lie over the usual one
 COMPANY = 0.2  # another zone that moved so far excuses it
-SLOW, FAST = 1 / 1000, 1 / 40  # weights of one subject in the usual and the recent rate
-REMEMBERED = 256  # last subjects of a zone: one client's ten connections count once
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +64,7 @@ class _Zone:
     reason: str = ""
     refusals: int = 0  # in a row
     is_shared: bool = False  # the store has this pause
-    usual: float = 0.0
-    recent: float = 0.0
-    count: int = 0
-    listed: int = 0
-    subjects: OrderedDict[str, None] = field(default_factory=OrderedDict)
-
-    @property
-    def rise(self) -> float:
-        return self.recent - self.usual if self.count >= LEARNED else 0.0
+    rate: Rate = field(default_factory=Rate)
 
 
 class ZoneWatch:
@@ -131,9 +121,9 @@ class ZoneWatch:
                     zone,
                     known.paused_until <= now,
                     known.reason if known.paused_until > now else "",
-                    round(known.recent, 3),
-                    known.count,
-                    known.listed,
+                    round(known.rate.recent, 3),
+                    known.rate.subjects,
+                    known.rate.listed,
                 )
                 for zone, known in self._zones.items()
             )
@@ -253,32 +243,22 @@ class ZoneWatch:
 
     def _count(self, known: _Zone, is_listed: bool, subject: str) -> None:
         known.refusals = 0
-        if subject in known.subjects:
-            known.subjects.move_to_end(subject)
+        rate = known.rate
+        if not rate.count(subject, is_listed=is_listed):
             return
-        known.subjects[subject] = None
-        if len(known.subjects) > REMEMBERED:
-            known.subjects.popitem(last=False)
-        known.count += 1
-        known.listed += is_listed
-        value = 1.0 if is_listed else 0.0
-        # A mean at first, then a decaying one: early subjects must not weigh for ever.
-        share = 1 / known.count
-        known.usual += (value - known.usual) * (max(SLOW, share))
-        known.recent += (value - known.recent) * (max(FAST, share))
-        if known.rise > JUMP and not self._has_company(known):
+        if rate.rise > JUMP and not self._has_company(known):
             self._pause(
                 known,
                 JUMP_SECONDS,
-                f"lists far more than it used to, {known.recent:.0%} of all",
+                f"lists far more than it used to, {rate.recent:.0%} of all",
             )
-            known.usual = known.recent  # if it lasts, it is the usual rate
+            rate.settle()  # if it lasts, it is the usual rate
             self._probe_now = True
             self._wake.set()
 
     def _has_company(self, known: _Zone) -> bool:
         return any(
-            other is not known and other.rise > COMPANY for other in self._zones.values()
+            other is not known and other.rate.rise > COMPANY for other in self._zones.values()
         )
 
     def _pause(self, known: _Zone, seconds: float, reason: str) -> None:
@@ -302,7 +282,7 @@ class ZoneWatch:
             known.paused_until = until
             known.reason = pause.reason
             known.refusals = max(known.refusals, pause.refusals)
-            known.usual = known.recent  # or each worker in turn would find the same jump
+            known.rate.settle()  # or each worker in turn would find the same jump
             self._hold(known.dns_list.zone, until - now)
 
     def _resume(self, known: _Zone) -> None:

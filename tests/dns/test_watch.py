@@ -21,8 +21,9 @@ from filterd.core.lookup import (
 from filterd.core.stores import PauseStore, ZonePause
 from filterd.dns.cache import Cache
 from filterd.dns.dnslist import DnsList
+from filterd.dns.rate import LEARNED
 from filterd.dns.stub import Stub
-from filterd.dns.watch import BROKEN_SECONDS, JUMP_SECONDS, LEARNED, REFUSAL_SECONDS, ZoneWatch
+from filterd.dns.watch import BROKEN_SECONDS, JUMP_SECONDS, REFUSAL_SECONDS, ZoneWatch
 from filterd.store.memory import MemoryState
 from tests.support.nameserver import Nameserver
 
