@@ -14,12 +14,12 @@ from pathlib import Path
 
 from filterd.classify.classifier import Scoring
 from filterd.classify.features import extract
-from filterd.classify.learner import ENOUGH
 from filterd.classify.live import LiveModel
 from filterd.classify.metrics import Figures, figures
 from filterd.classify.model import Model
 from filterd.classify.rehearsal import Kept, Rehearsal, learn
 from filterd.classify.settings import ClassifierSettings
+from filterd.classify.turn import ENOUGH
 from filterd.mail.message import Message
 
 
