@@ -49,7 +49,9 @@ _MACRO = (
         r"%(?:[%_-]|(\{[slodiphcrtv])((?:0*[1-9][0-9]*)?r?[.+,/_=-]*\}))", re.IGNORECASE
     )
 )
-_PLAIN_TERM = re.compile(r"([+?~-]?)(?:all|(ip[46]):([0-9a-f.:]+)(?:/(0|[1-9][0-9]{0,2}))?)\Z")
+_PLAIN_TERM = re.compile(
+    r"([+?~-]?)(?:(all|a|mx)|(ip[46]):([0-9a-f.:]+)(?:/(0|[1-9][0-9]{0,2}))?)\Z"
+)
 _LOCAL_MACRO = re.compile(r"%\{[ls]", re.IGNORECASE)
 _NAME = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*+\Z")  # what can be asked (4.3)
 _UNSAFE = re.compile(r"[^ -~]")
@@ -188,10 +190,10 @@ class _Evaluation(spf.query):
         """The kinds most records are made of, at a quarter of what pyspf's patterns take."""
         match = _PLAIN_TERM.match(mech)
         if match is not None:
-            qualifier, name, address, length = match.groups()
+            qualifier, bare, name, address, length = match.groups()
             result = spf.RESULTS[qualifier or "+"]
-            if not address:
-                return mech, "all", self.d, self.cidrmax, result
+            if bare:
+                return mech, bare, self.d, self.cidrmax, result
             bits, _ = address_number(address)
             prefix = int(length or bits)
             if bits == (32 if name == "ip4" else 128) and prefix <= bits:

@@ -328,3 +328,12 @@ def test_address_terms_match_the_networks_they_name(data: st.DataObject) -> None
     found = result(f'example.org TXT "{record}"', "joe@example.org", str(client))
     network = ip_network(f"{named}/{length}", strict=False)
     assert found == ("pass" if client in network else "fail")
+
+
+@pytest.mark.parametrize("term", ["a", "mx"])
+def test_term_without_a_domain_takes_the_record_s_own_whatever_it_is_called(term: str) -> None:
+    zone = f'x.123 TXT "v=spf1 {term} -all"\nx.123 A 192.0.2.1\nx.123 MX 10 x.123'
+    assert result(zone, "joe@x.123") == "pass"
+    assert (
+        result(zone.replace(f" {term} ", f" {term}:x.123 "), "joe@x.123") == "permerror"
+    )  # 7.1: toplabel
