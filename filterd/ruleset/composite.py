@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 
 from filterd.core.evidence import Hit
 from filterd.core.stage import Stage
-from filterd.ruleset.expr import Binary, Call, Constant, Expression, Name, Term, Value
+from filterd.ruleset.expr import (
+    Binary,
+    Call,
+    Constant,
+    Expression,
+    Function,
+    Name,
+    Term,
+    Value,
+)
 from filterd.ruleset.source import did_you_mean
 
 if TYPE_CHECKING:
@@ -269,9 +278,16 @@ class Facts:
         self._points = points
         self._groups = groups
         self._known: dict[str, Value] = {}
-        self.functions = {
+
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        """What expressions may call.
+
+        Made for who asks: kept here it would be a ring, and the whole message waited for the collector.
+        """
+        return {
             "count": self._count,
-            "any": lambda terms, _: float(self._count(terms, self.get) > 0),
+            "any": self._any,
             "all": self._all,
             "points": self._of_symbols,
             "group": self._of_group,
@@ -303,15 +319,20 @@ class Facts:
 
     def _count(self, terms: tuple[Term, ...], _: Callable[[str], Value]) -> float:
         total = 0.0
+        functions = self.functions
         for term in terms:
             if isinstance(term, Name) and term.name.endswith("*"):
                 total += len(self._like(term.name))
             else:
-                total += bool(Expression("", term).value(self.get, self.functions))
+                total += bool(Expression("", term).value(self.get, functions))
         return total
 
+    def _any(self, terms: tuple[Term, ...], _: Callable[[str], Value]) -> float:
+        return float(self._count(terms, self.get) > 0)
+
     def _all(self, terms: tuple[Term, ...], _: Callable[[str], Value]) -> float:
-        return float(all(Expression("", t).value(self.get, self.functions) for t in terms))
+        functions = self.functions
+        return float(all(Expression("", t).value(self.get, functions) for t in terms))
 
     def _of_symbols(self, terms: tuple[Term, ...], _: Callable[[str], Value]) -> float:
         names = [term.name for term in terms if isinstance(term, Name)]

@@ -162,10 +162,11 @@ class Program:
     def compose(self, tx: Transaction, facts: composite.Facts) -> Iterator[Evidence]:
         """Hits of composites, and what the rules that have an action propose."""
         details = {hit.symbol: hit.detail for hit in tx.hits}
+        functions = facts.functions
         for name, item in self.composites.items():
             if name in facts.hits:
                 continue
-            if item.expression.is_true(facts.get, facts.functions):
+            if item.expression.is_true(facts.get, functions):
                 details[name] = composite.reasons(item.expression, facts)
                 facts.hits.add(name)
                 if not name.startswith("_"):

@@ -1,6 +1,6 @@
 """memory - how the C library keeps what Python gives back, and when it returns it to the system.
 
-Owns:   bound (once, in the master), give_back, leave_libraries (before a fork, and in a worker every so often).
+Owns:   bound (once, in the master), give_back and leave (before a fork, and in a worker every so often).
 Why:    messages are freed in another order than they were taken: after 1,500 of them, eight at a time, 3 to
         5 MB of a worker's heap were free pages between used ones. Starting touches 6 MB of libraries that
         scanning does not. Without glibc nothing changes.
@@ -19,7 +19,7 @@ MALLOC = {  # mallopt(3)
 }
 Mapping = tuple[int, int]  # first address, and the one behind the last
 _DONTNEED = 4  # madvise(2)
-TIDY_EVERY = 5.0  # seconds; one time takes 0.5 ms, and 2 ms to get again what is still used
+TIDY_EVERY = 2.0  # seconds; one time takes 0.7 ms, and 1 ms to get again what is still used
 
 
 def bound() -> None:
