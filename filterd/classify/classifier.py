@@ -17,7 +17,7 @@ import numpy as np
 
 from filterd.classify.explain import tokens
 from filterd.classify.features import Features
-from filterd.classify.linear import Shares, sigmoid, votes
+from filterd.classify.linear import Shares, shipped_votes, sigmoid
 from filterd.classify.local import LocalModel
 from filterd.classify.model import Model
 from filterd.classify.settings import ClassifierSettings
@@ -77,8 +77,9 @@ class Scoring:
         if self.shipped is not None:
             calibration = self.shipped.manifest.calibration
             factor = self.weight_of_shipped
-            self.shipped.tables.add_shares(
-                features, factor * calibration.slope, shares, votes(self.shipped.tables.views)
+            tables = self.shipped.tables
+            tables.add_shares(
+                features, factor * calibration.slope, shares, shipped_votes(tables.views)
             )
             constant += factor * calibration.intercept
         live = self.live

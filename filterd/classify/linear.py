@@ -1,6 +1,6 @@
 """linear - one linear score for each view: sum of the weights of what is present over sqrt(how many).
 
-Owns:   Tables: scores, shares, and steps of online logistic regression; `votes`.
+Owns:   Tables: scores, shares, and steps of online logistic regression; `votes`, `shipped_votes`.
 The division makes one learning rate right for a message of 200 features and one of 3,000 (study, 1a).
 """
 
@@ -33,14 +33,19 @@ def sigmoid(log_odds: float) -> float:
 
 
 def votes(views: Sequence[str], known: float = 0.0) -> list[float]:
-    """How much each view's score counts, summing to 1; `known` is 0 for mail that is new, up to 1."""
-    new = [VIEWS[view].weight for view in views]
-    old = [VIEWS[view].weight_known for view in views]
-    share = known if any(old) else 0.0
+    """How much each local view's score counts, summing to 1; `known` is 0 for mail that is new, up to 1."""
+    new = [VIEWS[view].new for view in views]
+    old = [VIEWS[view].known for view in views]
     return [
-        (1 - share) * a / sum(new) + (share * b / sum(old) if share else 0.0)
+        (1 - known) * a / (sum(new) or 1) + known * b / (sum(old) or 1)
         for a, b in zip(new, old, strict=True)
     ]
+
+
+def shipped_votes(views: Sequence[str]) -> list[float]:
+    """How much each shipped view's score counts, summing to 1."""
+    found = [VIEWS[view].shipped for view in views]
+    return [vote / (sum(found) or 1) for vote in found]
 
 
 @dataclass(frozen=True, slots=True)

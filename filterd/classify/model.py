@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from filterd.classify import manifest as manifests
 from filterd.classify.bayes import Counts
-from filterd.classify.features import VERSION, VIEWS
+from filterd.classify.features import LOCAL_VIEWS, SHIPPED_VIEWS, VERSION
 from filterd.classify.hashing import SLOT_BITS
 from filterd.classify.linear import Tables
 from filterd.classify.local import COUNTED
@@ -51,7 +51,9 @@ def load(folder: Path) -> Model:
             "feature_version",
             f"is {manifest.feature_version}, this program makes {VERSION}; run `filterd retrain`",
         )
-    if unknown := [view for view in manifest.views if view not in VIEWS]:
+    if unknown := [
+        view for view in manifest.views if view not in (*SHIPPED_VIEWS, *LOCAL_VIEWS)
+    ]:
         fail("views", f"unknown: {', '.join(unknown)}")
     if len(manifest.scales) != len(manifest.views):
         fail("scales", "one number for each view expected")

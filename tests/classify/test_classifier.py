@@ -9,7 +9,7 @@ import pytest
 
 from filterd.classify.classifier import Scoring, labels_behind
 from filterd.classify.features import extract
-from filterd.classify.linear import votes
+from filterd.classify.linear import shipped_votes
 from filterd.classify.live import LiveModel
 from filterd.classify.model import load
 from filterd.classify.settings import ClassifierSettings
@@ -60,7 +60,7 @@ def test_the_shares_of_all_features_sum_to_the_log_odds(labels: int) -> None:
     assert shipped is not None
     assert live is not None
     calibration = shipped.manifest.calibration
-    score = shipped.tables.score(features, votes(shipped.tables.views))
+    score = shipped.tables.score(features, shipped_votes(shipped.tables.views))
     expected = calibration.slope * score + calibration.intercept
     expected = scoring.weight_of_shipped * expected + live.weights.score(features)
     assert judged.log_odds == pytest.approx(expected, abs=1e-4)

@@ -22,9 +22,13 @@ def test_groups_follow_each_other_and_slots_are_distinct() -> None:
 
 def test_a_view_is_a_run_of_groups() -> None:
     features = extract(a_message(PLAIN))
-    start, stop = features.run("words")
-    expected = np.concatenate((features.group("words"), features.group("shape")))
-    assert np.array_equal(features.slots[start:stop], expected)
+    for view, groups in (
+        ("words", ("words", "shape")),
+        ("letter", ("head", "fields", "words", "shape")),
+    ):
+        start, stop = features.run(view)
+        expected = np.concatenate([features.group(name) for name in groups])
+        assert np.array_equal(features.slots[start:stop], expected)
 
 
 def test_without_local_labels_the_sites_own_fields_are_not_read() -> None:

@@ -79,6 +79,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "manifest is huge": (_write(b"#" * 300_000), "larger"),
     "other features": (_edit("feature_version = ", "feature_version = 9"), "retrain"),
     "other views": (_edit('"order"', '"XX"'), "unknown: XX"),
+    "a view without a vote": (_edit('"order"', '"site"'), "unknown: site"),
     "path in a file name": (_edit('"weights.npy"', '"../weights.npy"'), "pattern"),
     "bits": (_edit("bits = 18", "bits = 17"), "shape"),
     "unknown key": (_edit("format = 1", "format = 1\nexec = 1"), "Extra inputs"),
