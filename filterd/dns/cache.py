@@ -36,6 +36,7 @@ ENTRY_BYTES = 400  # of an entry beside the text it carries, measured with trace
 
 Entry = tuple[float, Answer, int]  # monotonic seconds until which it holds, what, bytes
 _HELD = tempfail("held")
+_OK, _TEMPFAIL = Status.OK, Status.TEMPFAIL  # a member is slow to find in its class
 
 
 class FlightSource(Protocol):
@@ -61,7 +62,7 @@ class CacheCounters:
 
 def _size(answer: Answer) -> int:
     """About how many bytes an answer takes."""
-    if answer.status is not Status.OK:
+    if answer.status is not _OK:
         return ENTRY_BYTES
     return (
         ENTRY_BYTES
@@ -209,7 +210,7 @@ class Cache:
 
     def _landed(self, question: Question, answer: Answer) -> None:
         """Called once for each flight, in the reader's thread."""
-        is_timeout = answer.status is Status.TEMPFAIL and answer.reason == "timeout"
+        is_timeout = answer.reason == "timeout"
         zone = (
             _reverse_zone(question.name) or organizational(question.name) if is_timeout else ""
         )
@@ -226,8 +227,8 @@ class Cache:
                 log.exception("%s: cannot follow", question.name)
 
     def _keep(self, question: Question, answer: Answer) -> None:
-        if answer.status is not Status.TEMPFAIL:
-            most = self._max_ttl if answer.status is Status.OK else self._max_negative_ttl
+        if answer.status is not _TEMPFAIL:
+            most = self._max_ttl if answer.status is _OK else self._max_negative_ttl
             ttl = min(max(answer.ttl, self._min_ttl), most)
         elif answer.reason in {"closed", "overload"}:
             return

@@ -331,8 +331,8 @@ class Stub:
         except wire.WireError:
             self._failed(flight, "garbage")
             return
-        if reply.answer is not None:
-            self._land(flight, reply.answer)
+        if isinstance(reply, Answer):
+            self._land(flight, reply)
         elif reply.truncated:
             self._truncated.append((flight, server))  # streams are the reader's
             self._wake()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 import struct
-from operator import add
 from socket import AF_INET6, inet_ntoa, inet_ntop
 from typing import NamedTuple
 
@@ -45,6 +44,7 @@ _BYTES = tuple([bytes((n,)) for n in range(MAX_LABEL + 1)])
 _TO_FIRST_NAME = b"\xc0\x0c"
 _PLAIN = bytes(sorted(set(range(0x21, 0x7F)) - {0x2E, 0x5C}))  # needs no escape in a label
 _ESCAPE = re.compile(rb"\\(\d\d\d|[^0-9])", re.DOTALL)
+_NO = {NOERROR: Status.NODATA, NXDOMAIN: Status.NXDOMAIN}
 _CNAME, _NS, _SOA = RRType.CNAME.value, RRType.NS.value, RRType.SOA.value
 
 
@@ -53,15 +53,13 @@ class WireError(ValueError):
 
 
 class Reply(NamedTuple):
-    """What one packet says.
+    """What a packet says that is no answer.
 
-    `answer` is None where it settles nothing by itself: `truncated`, an error `rcode`, or a chain of
-    aliases that ends outside the packet, at `alias`.
+    It is `truncated`, has an error `rcode`, or a chain of aliases that ends outside it, at `alias`.
     """
 
     rcode: int
     truncated: bool = False
-    answer: Answer | None = None
     alias: str = ""
 
 
@@ -74,12 +72,13 @@ def name_to_labels(name: str) -> tuple[bytes, ...]:
     Characters beyond ASCII stand for their UTF-8 bytes.
     """
     raw = name.encode("utf-8", "surrogatepass").lower()
-    labels = raw.removesuffix(b".").split(b".") if b"\\" not in raw else _split_escaped(raw)
+    labels = raw.removesuffix(b".").split(b".") if "\\" not in name else _split_escaped(raw)
     if labels == [b""]:
         return ()
-    if b"" in labels or len(max(labels, key=len)) > MAX_LABEL:
+    size = sum(map(len, labels)) + len(labels)
+    if b"" in labels or (size > MAX_LABEL and any(len(label) > MAX_LABEL for label in labels)):
         raise WireError("a label has 1 to 63 bytes")
-    if len(b".".join(labels)) > MAX_NAME - 2:
+    if size >= MAX_NAME:
         raise WireError("a name has at most 255 bytes")
     return tuple(labels)
 
@@ -113,9 +112,7 @@ def _split_escaped(raw: bytes) -> list[bytes]:
 
 def name_to_wire(name: str) -> bytes:
     """Return a name as it stands in a packet; WireError if it cannot be in the DNS."""
-    labels = name_to_labels(name)
-    lengths = map(_BYTES.__getitem__, map(len, labels))
-    return b"".join(map(add, lengths, labels)) + b"\x00"
+    return b"".join([_BYTES[len(label)] + label for label in name_to_labels(name)]) + b"\x00"
 
 
 def canonical(name: str) -> str:
@@ -236,7 +233,7 @@ def is_bare_error(packet: bytes) -> bool:
 # -- replies ------------------------------------------------------------------------------------
 
 
-def read_reply(packet: bytes, asked: Question, section: bytes) -> Reply:
+def read_reply(packet: bytes, asked: Question, section: bytes) -> Answer | Reply:
     """Return what a packet, already known as reply to `section`, says; WireError if malformed."""
     try:
         return _read_reply(packet, asked, 12 + len(section))
@@ -244,7 +241,7 @@ def read_reply(packet: bytes, asked: Question, section: bytes) -> Reply:
         raise WireError("a record runs off the packet") from error
 
 
-def _read_reply(packet: bytes, asked: Question, records: int) -> Reply:
+def _read_reply(packet: bytes, asked: Question, records: int) -> Answer | Reply:
     """`records`: where the answer section begins."""
     _, flags, _, answers, authorities, _ = _HEADER.unpack_from(packet)
     rcode = flags & 15
@@ -253,7 +250,7 @@ def _read_reply(packet: bytes, asked: Question, records: int) -> Reply:
     if rcode not in {NOERROR, NXDOMAIN}:
         return Reply(rcode)
     if answers > MAX_RECORDS:
-        return Reply(rcode, answer=tempfail("oversize"))
+        return tempfail("oversize")
     is_signed = flags & 0x0020 != 0
     offset, least, alias = records, 0x7FFFFFFF, ""
     if answers:
@@ -264,14 +261,13 @@ def _read_reply(packet: bytes, asked: Question, records: int) -> Reply:
         name = first
         for _ in range(MAX_ALIASES + 1):
             if name in found:
-                answer = _answer(packet, asked.rrtype, found[name], least, is_signed)
-                return Reply(rcode, answer=answer)
+                return _answer(packet, asked.rrtype, found[name], least, is_signed)
             if name not in aliases:
                 break
             name, ttl = aliases[name]
             least = min(least, ttl)
         else:
-            return Reply(rcode, answer=tempfail("alias-loop"))
+            return tempfail("alias-loop")
         alias = name if name != first else ""
     soa, is_referral = _authority(packet, offset, authorities, records - 5)
     if rcode == NOERROR and soa is None:
@@ -279,9 +275,8 @@ def _read_reply(packet: bytes, asked: Question, records: int) -> Reply:
             return Reply(rcode, alias=alias)  # the server did not follow the chain
         if is_referral and not flags & 0x0480:  # neither AA nor RA: it does not recurse for us
             return Reply(REFUSED)
-    status = Status.NXDOMAIN if rcode == NXDOMAIN else Status.NODATA
     ttl = 0 if soa is None else min(soa, least)
-    return Reply(rcode, answer=Answer(status, ttl=ttl, dnssec=is_signed))
+    return Answer(_NO[rcode], ttl=ttl, dnssec=is_signed)
 
 
 Found = dict[str, list[tuple[int, int, int]]]  # owner: TTL, offset and end of the data

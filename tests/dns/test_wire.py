@@ -32,7 +32,7 @@ def reply(
     return message.to_wire(max_size=65535)
 
 
-def read(asked: Question, packet: bytes) -> wire.Reply:
+def read(asked: Question, packet: bytes) -> Answer | wire.Reply:
     section = wire.question_section(asked)
     assert wire.is_reply_to(packet, section)
     return wire.read_reply(packet, asked, section)
@@ -100,7 +100,7 @@ TABLE = {
 
 @pytest.mark.parametrize(("asked", "records", "expected"), TABLE.values(), ids=TABLE)
 def test_reply_gives_the_answer(asked: Question, records: list[str], expected: Answer) -> None:
-    assert read(asked, reply(asked, *records)).answer == expected
+    assert read(asked, reply(asked, *records)) == expected
 
 
 SOA = ("example. 900 SOA ns.example. h.example. 1 2 3 4 300",)
@@ -130,7 +130,7 @@ def test_no_is_an_answer_with_a_ttl(
 ) -> None:
     asked = question("a.example", A)
     packet = reply(asked, *records, rcode=rcode, authority=authority)
-    assert read(asked, packet).answer == expected
+    assert read(asked, packet) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_owner_of_the_soa_has_to_be_a_name(owner: bytes, is_name: bool) -> None:
     head = struct.pack("!6H", 1, 0x8183, 1, 0, 1, 0)
     packet = head + wire.question_section(asked) + soa
     if is_name:
-        assert read(asked, packet).answer == Answer(Status.NXDOMAIN, ttl=300)
+        assert read(asked, packet) == Answer(Status.NXDOMAIN, ttl=300)
     else:
         with pytest.raises(wire.WireError):
             read(asked, packet)
@@ -170,21 +170,21 @@ def test_owner_of_the_soa_has_to_be_a_name(owner: bytes, is_name: bool) -> None:
 
 def test_alias_to_the_root_has_no_data() -> None:
     asked = question("a.example", A)
-    assert read(asked, reply(asked, "a.example. 60 CNAME .")).answer == Answer(Status.NODATA)
+    assert read(asked, reply(asked, "a.example. 60 CNAME .")) == Answer(Status.NODATA)
 
 
 def test_chain_that_ends_outside_says_where_to_go_on() -> None:
     asked = question("a.example", A)
     found = read(asked, reply(asked, "a.example. 60 CNAME b.example."))
-    assert (found.answer, found.alias) == (None, "b.example")
+    assert found == wire.Reply(0, alias="b.example")
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_alias_loop_is_a_temporary_failure(length: int) -> None:
     asked = question("l0.example", A)
     chain = [f"l{n}.example. 60 CNAME l{(n + 1) % length}.example." for n in range(length)]
-    answer = read(asked, reply(asked, *chain)).answer
-    assert answer is not None
+    answer = read(asked, reply(asked, *chain))
+    assert isinstance(answer, Answer)
     assert (answer.status, answer.reason) == (Status.TEMPFAIL, "alias-loop")
 
 
@@ -198,14 +198,14 @@ def test_referral_is_a_refusal() -> None:
     asked = question("a.example", A)
     packet = bytearray(reply(asked, authority=("example. 60 NS ns.example.",)))
     packet[3] &= 0x7F  # no recursion available
-    assert read(asked, bytes(packet)).rcode == wire.REFUSED
+    assert read(asked, bytes(packet)) == wire.Reply(wire.REFUSED)
 
 
 def test_truncation_is_seen_before_all_else() -> None:
     asked = question("a.example", TXT)
     packet = bytearray(reply(asked))
     packet[2] |= 0x02
-    assert read(asked, bytes(packet)).truncated
+    assert read(asked, bytes(packet)) == wire.Reply(0, truncated=True)
 
 
 def test_more_records_than_anybody_needs_are_refused() -> None:
@@ -213,8 +213,8 @@ def test_more_records_than_anybody_needs_are_refused() -> None:
     many = " ".join(f"10.0.{n // 250}.{n % 250}" for n in range(wire.MAX_RECORDS + 1)).split()
     message = dns.message.make_response(dns.message.make_query("a.example.", "A"))
     message.answer.append(dns.rrset.from_text_list("a.example.", 60, "IN", "A", many))
-    answer = read(asked, message.to_wire(max_size=65535)).answer
-    assert answer is not None
+    answer = read(asked, message.to_wire(max_size=65535))
+    assert isinstance(answer, Answer)
     assert answer.reason == "oversize"
 
 
@@ -281,8 +281,8 @@ def test_dnspython_finds_the_same_records(
     asked = question("a.example", rrtype)
     lines = [f"{owner}. {ttl} {data}" for owner, ttl, data in records]
     packet = reply(asked, *lines)
-    ours = read(asked, packet).answer
-    assert ours is not None
+    ours = read(asked, packet)
+    assert isinstance(ours, Answer)
     message = dns.message.from_wire(packet)
     theirs = [
         rdata
@@ -315,7 +315,7 @@ def test_a_name_of_pointers_only_is_refused_early(hops: int) -> None:
     second = (0xC000 | places[-1]).to_bytes(2, "big") + b"\0\x10\0\x01\0\0\0\0\0\x01\0"
     packet = b"\0\0\x81\x80\0\x01\0\x02\0\0\0\0" + section + first + second
     if hops < wire.MAX_POINTERS:
-        assert read(asked, packet).answer == Answer(Status.OK, txt=(b"",))
+        assert read(asked, packet) == Answer(Status.OK, txt=(b"",))
     else:
         with pytest.raises(wire.WireError):
             read(asked, packet)
