@@ -43,7 +43,7 @@ class SignatureError(Exception):
         super().__init__(f"{result}: {reason}")
 
 
-@lru_cache(maxsize=256)  # a signature is read for its question, then for its result
+@lru_cache(maxsize=64)  # a signature is read for its question, then for its result; 3 kB each
 def field_tags(field: Field, max_bytes: int) -> Mapping[str, bytes]:
     """Return the tags of a signature field, as `parse_tags` does."""
     return parse_tags(field.unfolded, max_bytes)
