@@ -26,6 +26,7 @@ from filterd.core.wordlist import words
 from filterd.mail.address import Mailbox
 from filterd.mail.domain import is_known_tld, organizational, to_alabel
 from filterd.mail.message import Message
+from filterd.mail.text import is_in_capitals
 
 MAX_VIP_BYTES = 1 << 20
 
@@ -85,8 +86,7 @@ def _display(box: Mailbox, message: Message) -> Iterator[Hit]:
             yield Hit("FROM_NAME_ADDRESS", shown.group()[:100])
     if _EDGE_SPACE.search(display[:300]) is not None or display != display.strip():
         yield Hit("FROM_NAME_SPACES")
-    letters = [letter for letter in display[:200] if letter.isalpha()]
-    if len(letters) >= 8 and all(letter.isupper() for letter in letters):
+    if is_in_capitals(display[:200], 8):
         yield Hit("FROM_NAME_CAPITALS")
     yield from _brand(display, box)
     if display.strip().lower() == message.subject.strip().lower():
@@ -101,13 +101,14 @@ def _brand(display: str, box: Mailbox) -> Iterator[Hit]:
     """A name everybody knows in front of an address that is not theirs, spelt as it is or nearly."""
     brands = words("brands")
     labels = box.domain.replace("-", "").split(".")
-    plain = _NAME_WORDS.findall(display.lower()[:200])
-    alike = _NAME_WORDS.findall(display[:200].translate(_CONFUSED).lower())
-    for found in (plain, alike):
+    plain = display.lower()[:200]
+    alike = display[:200].translate(_CONFUSED).lower()
+    for spelt in dict.fromkeys((plain, alike)):
+        found = _NAME_WORDS.findall(spelt)
         names = {*found, *(a + b for a, b in pairwise(found))} & brands
         for name in sorted(names):
             if not any(name in label for label in labels):
-                yield Hit("FROM_BRAND" if found is plain else "FROM_LOOKALIKE", display[:100])
+                yield Hit("FROM_BRAND" if spelt == plain else "FROM_LOOKALIKE", display[:100])
                 return
 
 

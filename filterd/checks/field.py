@@ -19,6 +19,7 @@ from filterd.core.evidence import Evidence, Hit
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
 from filterd.mail.message import Message
+from filterd.mail.text import is_in_capitals
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -115,12 +116,7 @@ def _subject(message: Message) -> Iterator[Hit]:
         if "subject" in message.header:
             yield Hit("SUBJECT_EMPTY")
         return
-    letters = [letter for letter in subject[:300] if letter.isalpha()]
-    if (
-        len(letters) >= 10
-        and all(letter.isupper() for letter in letters)
-        and " " in subject.strip()
-    ):
+    if is_in_capitals(subject[:300], 10) and " " in subject.strip():
         yield Hit("SUBJECT_CAPITALS")
     if _REPLY.match(subject) is not None and not (
         "in-reply-to" in message.header or "references" in message.header
@@ -138,7 +134,7 @@ def _bytes(message: Message) -> Iterator[Hit]:
     has_nul = False
     for field in message.header:
         raw = field.raw
-        has_nul = has_nul or b"\0" in raw
+        has_nul = has_nul or 0 in raw
         if not raw.isascii():
             raw8.append(field.name)
     if raw8:

@@ -145,7 +145,10 @@ def _has_brand(host: str, site: str) -> bool:
 
 def _names_recipient(link: Link, recipients: set[str]) -> bool:
     """True if the recipient's address stands in the link, as pages that ask for a password like it."""
-    text = f"{link.path}?{link.query}#{link.url.partition('#')[2]}".lower().replace("%40", "@")
+    text = f"{link.path}?{link.query}#{link.url.partition('#')[2]}"
+    if "@" not in text and "%40" not in text:
+        return False
+    text = text.lower().replace("%40", "@")
     return any(address in text for address in recipients)
 
 
@@ -171,22 +174,25 @@ def _sites(message: Message, links: tuple[Link, ...]) -> Iterator[Hit]:
     ]
     if not web:
         return
-    author = next((box.domain for box in message.author.mailboxes if box.domain), "")
     sites = {link.site for link in web}
-    random = [
-        link for link in web if _RANDOM_PATH.match(link.path) is not None and not link.query
-    ]
-    if len(sites) == 1 and len(random) == len(web) and len(web) >= 2:
-        symbol = "LINK_RANDOM_OWN" if organizational(author) in sites else "LINK_RANDOM"
-        yield Hit(symbol, f"{len(random)} of {len(web)}")
-    if all(link.scheme == "http" for link in web) and len(sites) == 1 and message.html:
+    if len(sites) == 1:
+        yield from _one_site(message, web, sites.pop())
+    if len(web) == 1 and message.text.count(" ") < 40:
+        yield Hit("LINK_AND_LITTLE_TEXT", web[0].host)
+
+
+def _one_site(message: Message, web: list[Link], site: str) -> Iterator[Hit]:
+    if len(web) >= 2 and all(
+        _RANDOM_PATH.match(link.path) is not None and not link.query for link in web
+    ):
+        author = next((box.domain for box in message.author.mailboxes if box.domain), "")
+        symbol = "LINK_RANDOM_OWN" if organizational(author) == site else "LINK_RANDOM"
+        yield Hit(symbol, f"{len(web)} of {len(web)}")
+    if message.html and all(link.scheme == "http" for link in web):
         yield Hit("LINK_ALL_PLAIN", f"{len(web)} links")
     hosts = {link.host for link in web}
-    if len(sites) == 1 and len(hosts) >= 4:
-        yield Hit("LINK_MANY_HOSTS", f"{len(hosts)} under {next(iter(sites))}")
-    words_ = message.text.count(" ")
-    if len(web) == 1 and words_ < 40:
-        yield Hit("LINK_AND_LITTLE_TEXT", web[0].host)
+    if len(hosts) >= 4:
+        yield Hit("LINK_MANY_HOSTS", f"{len(hosts)} under {site}")
 
 
 def _letters(message: Message) -> Iterator[Hit]:

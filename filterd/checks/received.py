@@ -29,7 +29,6 @@ _ADDRESS_IN_NAME = re.compile(r"(?:^|\D)(?:\d{1,3}[.\-_x]){3}\d{1,3}(?:\D|$)|\d{
 _GARBLED = re.compile(
     r"\bid\s[^\s;()<>]{0,40}[*'&!|]|\bwith e?smtps? \([^)]{0,30}[*'&!|]", re.IGNORECASE
 )
-_ODD_MARK = re.compile(r"[*'&!|]")  # what _GARBLED asks for, found a hundred times faster
 # By text, as ipaddress takes 20 us an address; RFC 6890. Hop.from_address is in normal form.
 _NOT_PUBLIC = re.compile(
     r"(?:0|10|127)\.|169\.254\.|192\.168\.|192\.0\.[02]\.|198\.(?:1[89]|51\.100)\.|203\.0\.113\."
@@ -113,8 +112,12 @@ def _dates(hops: tuple[Hop, ...]) -> Iterator[Hit]:
 def _invented(hops: tuple[Hop, ...]) -> Iterator[Hit]:
     """Fields with signs that no server writes."""
     for hop in hops:
-        if _ODD_MARK.search(hop.raw) is not None and _GARBLED.search(hop.raw[:500]) is not None:
-            yield Hit("RECEIVED_GARBLED", hop.raw[:100])
+        raw = hop.raw[:500]
+        # What the pattern asks for is looked for first: it is tried at every character.
+        if not ("*" in raw or "'" in raw or "&" in raw or "!" in raw or "|" in raw):
+            continue
+        if _GARBLED.search(raw) is not None:
+            yield Hit("RECEIVED_GARBLED", raw[:100])
             break
 
 

@@ -29,7 +29,8 @@ MAX_HREF = 8_192
 
 MAX_ATTRIBUTES = 400  # in one tag: lexbor compares each with all before it, 2 ns a pair
 
-# ">" inside a quoted value, which does not end the tag.
+# ">" inside a quoted value, which does not end the tag; RE2 looks whether there is any.
+_HAS_QUOTED_END = re2.compile(rb"=[\s\v]*(?:\"[^\">]*|'[^'>]*)>")
 _QUOTED_END = re.compile(rb"(=\s*+\"[^\">]*+|=\s*+'[^'>]*+)>")
 _TAG_START = re.compile(rb"<[A-Za-z]")
 _HIDING = re2.compile(
@@ -93,30 +94,35 @@ def parse(text: str) -> HtmlDocument:
     if len(text) > LIMITS.html_bytes:
         text = text[: LIMITS.html_bytes]
         tricks["cut"] = 1
-    if _is_costly(text):
+    data = text.encode("utf-8", "replace")
+    if _is_costly(data):
         tricks["complex"] = 1
         return _strip(text, tricks)
-    return _Reader(text, tricks).read()
+    is_hiding = _HIDING.search(data) is not None
+    return _Reader(text, tricks, is_hiding=is_hiding).read()
 
 
-def _is_costly(text: str) -> bool:
+def _is_costly(data: bytes) -> bool:
     """True if the tree builder might need more than some 60 ms for the text."""
-    if text.count("<") > MAX_TAGS:
+    if data.count(b"<") > MAX_TAGS:
         return True
-    if len(text) <= 2 * MAX_ATTRIBUTES:
+    if len(data) <= 2 * MAX_ATTRIBUTES:
         return False
-    data = text.encode("utf-8", "replace")
-    for _ in range(4):
-        data, count = _QUOTED_END.subn(rb"\1 ", data)
-        if count == 0:
-            break
-        if count > MAX_TAGS:
+    if _HAS_QUOTED_END.search(data) is not None:
+        for _ in range(4):
+            data, count = _QUOTED_END.subn(rb"\1 ", data)
+            if count == 0:
+                break
+            if count > MAX_TAGS:
+                return True
+        else:
             return True
-    else:
-        return True
-    shortest = 2 * MAX_ATTRIBUTES
+    # What is longer than two steps has no ">" between two of their bounds.
+    step = MAX_ATTRIBUTES
+    if all(data.find(b">", at, at + step) >= 0 for at in range(0, len(data) - step + 1, step)):
+        return False
     return any(
-        _has_many_attributes(piece) for piece in data.split(b">") if len(piece) > shortest
+        _has_many_attributes(piece) for piece in data.split(b">") if len(piece) > 2 * step
     )
 
 
@@ -134,11 +140,12 @@ def _has_many_attributes(piece: bytes) -> bool:
 class _Reader:
     """One pass over the interesting elements of lexbor's tree."""
 
-    def __init__(self, text: str, tricks: Counter[str]) -> None:
+    def __init__(self, text: str, tricks: Counter[str], *, is_hiding: bool) -> None:
         from selectolax.lexbor import LexborHTMLParser
 
         self.text = text
         self.tricks = tricks
+        self.is_hiding = is_hiding  # some style may hide text
         self.links: list[HtmlLink] = []
         self.title = ""
         self.unseen: list[Any] = []  # elements whose text no reader sees, document order
@@ -216,7 +223,7 @@ class _Reader:
         """Take out what is not seen, and return the hidden text (not scripts and styles)."""
         pieces: list[str] = []
         gone: list[Any] = self.unseen
-        if _HIDING.search(self.text.encode("utf-8", "replace")) is not None:
+        if self.is_hiding:
             room = MAX_ANCHOR_TEXT
             for node in self.tree.css("[style],[hidden]"):
                 how = _hiding(node)

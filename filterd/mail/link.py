@@ -45,13 +45,14 @@ _REFERENCE = (
 )
 _IN_LONG_WORD = re2.compile(_REFERENCE)
 _IN_WORD = re.compile(_REFERENCE.replace(r"\x{10ffff}", "\U0010ffff"))
+_DOTTED = re.compile(r"\.\S\S+")  # the rest of a word that may hold a name: no sentence's end
 LONG_WORD = 300  # characters
 _TRAILING = ".,;:!?'\")]}>*_`"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Link:
-    """One reference; `host` is a lower-case A-label name, an address literal, or "".
+    """One reference, never changed; `host` is a lower-case A-label name, an address literal, or "".
 
     `origin`: "text" (a URL in text), "bare" (a name without scheme), "mail" (an address in text),
     "html" (a, area), "image", "form", "frame", "refresh", "base", "background", "object".
@@ -172,12 +173,8 @@ def _ipv4(text: str) -> str:
 
 def find(text: str) -> Iterator[Link]:
     """References in plain text, in order: URLs, addresses, bare names under a known top level."""
-    if "." not in text:
-        return
     seen = 0
-    for word in dict.fromkeys(text.split()):
-        if "." not in word or word.find(".") >= len(word) - 2:
-            continue
+    for word in dict.fromkeys(_dotted(text)):
         pattern = _IN_WORD if len(word) <= LONG_WORD else _IN_LONG_WORD
         for match in pattern.finditer(word):
             seen += 1
@@ -186,6 +183,16 @@ def find(text: str) -> Iterator[Link]:
             link = _reference(*match.groups())
             if link is not None:
                 yield link
+
+
+def _dotted(text: str) -> Iterator[str]:
+    """The words with a dot before their last two characters: five of three hundred."""
+    end = 0
+    for match in _DOTTED.finditer(text):
+        before = text[end : match.start()]
+        begun = before.rsplit(None, 1)[-1] if before and not before[-1].isspace() else ""
+        end = match.end()
+        yield begun + match.group()
 
 
 def _reference(

@@ -1,6 +1,6 @@
 """text - what a reader sees: encoded words (RFC 2047), visible text, words.
 
-Owns:   decode_words, visible_text, words.
+Owns:   decode_words, visible_text, words, is_in_capitals.
 Not here: charsets (mail.charset), HTML (mail.html), transfer encodings (mail.mime).
 Rules of this file: any bytes give a text, in time linear in them.
 """
@@ -108,6 +108,14 @@ def visible_text(parts: Iterable[Part], html: Sequence[HtmlDocument]) -> str:
         pieces.append(piece[:room])
         room -= len(piece) + 1
     return "\n".join(pieces)
+
+
+def is_in_capitals(text: str, least: int) -> bool:
+    """True for a text of `least` letters or more, all of them capitals."""
+    if text.isascii() and not text.isupper():
+        return False
+    letters = [letter for letter in text if letter.isalpha()]
+    return len(letters) >= least and all(map(str.isupper, letters))
 
 
 def words(text: str) -> list[str]:

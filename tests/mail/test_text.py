@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.mail.text import decode_words, words
+from filterd.mail.text import decode_words, is_in_capitals, words
 from tests.support.builders import a_message
 from tests.support.speed import is_within
 
@@ -72,3 +72,20 @@ def test_a_multipart_without_parts_is_shown_as_text() -> None:
 
 def test_words_keep_inner_marks() -> None:
     assert words("Don't re-read v1.2, Ünïcode!") == ["don't", "re-read", "v1.2", "ünïcode"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [
+        ("WIN $1,000 NOW", True),
+        ("WIN NOw", False),
+        ("WIN", False),
+        ("ÄÖÜ ÉÈ ПРИ", True),
+        ("ÄÖÜ éÈ ПРИ", False),
+        ("WIN 大奖 NOW", False),  # letters that are neither
+        ("1234567", False),
+        ("", False),
+    ],
+)
+def test_capitals_are_all_letters_and_enough_of_them(text: str, is_so: bool) -> None:
+    assert is_in_capitals(text, 5) is is_so
