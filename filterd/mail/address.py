@@ -1,7 +1,7 @@
 """address - address lists (RFC 5322 3.4, 4.4) read strictly, with every oddity named.
 
 Owns:   Mailbox, AddressList, parse, parse_fields.
-Not here: which author domain counts (auth.dmarc), display-name tricks (checks.field).
+Not here: tokens and comments (mail.lexical), which author domain counts (auth.dmarc), display-name tricks (checks.field).
 Rules of this file: no oddity hides a mailbox. Whatever some mail reader could take for an address is
         among `mailboxes`; where readers disagree, all readings are there and a defect says so.
         Domains are lower-case A-labels. Any text, linear time, at most `limits.addresses`.
@@ -18,6 +18,7 @@ from filterd.limits import LIMITS
 from filterd.mail.derived import derived
 from filterd.mail.domain import to_alabel
 from filterd.mail.header import Field
+from filterd.mail.lexical import Token, has_at, has_word, joins, text_of, tokens
 from filterd.mail.text import decode_words
 
 MAX_ODD = 32_768  # characters read of a list that needs the slow reader (3 us each)
@@ -86,21 +87,6 @@ _FAST = re.compile(
 _FAST_BARE = re.compile(
     rf"\s*+([{_ATEXT}]++(?:\.[{_ATEXT}]++)*+)@([A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+)\s*+(?:,|\Z)"
 )
-_TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n]++)"""
-    r"""|"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)\""""
-    r"""|\[(?P<literal>[^\[\]\\<>@"]*+)\]"""
-    r"""|(?P<special>[()<>@,;:\\"\[\]])"""
-    r"""|(?P<atom>[^()<>@,;:\\"\[\] \t\r\n]++)""",
-    re.DOTALL,
-)
-# After a quote that never ends, quotes are characters like others: linear time.
-_TOKEN_UNQUOTED = re.compile(
-    r"""(?P<space>[ \t\r\n]++)|\[(?P<literal>[^\[\]\\<>@"]*+)\]"""
-    r"""|(?P<special>[()<>@,;:\\\[\]])|(?P<atom>[^()<>@,;:\\\[\] \t\r\n]++)"""
-)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_COMMENT_MARK = re.compile(r"[()\\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DOT_ATOM = re.compile(rf"[\x80-\U0010ffff{_ATEXT}]++(?:\.[\x80-\U0010ffff{_ATEXT}]++)*+\Z")
 _LITERAL = re.compile(r"(?:IPv6:)?[0-9A-Fa-f.:]{2,60}\Z", re.IGNORECASE)
@@ -182,14 +168,6 @@ def parse(text: str) -> AddressList:
     return AddressList(tuple(boxes), (), frozenset(defects))
 
 
-@dataclass(slots=True)
-class _Token:
-    kind: str  # "space", "quoted", "literal", "special", "atom", "comment"
-    text: str  # content, unquoted
-    start: int
-    end: int
-
-
 class _Reader:
     """The slow way: tokens, then mailboxes between commas, semicolons and group names."""
 
@@ -217,11 +195,11 @@ class _Reader:
             self.defects.add("control")
         if not text.isascii():
             self.defects.add("8bit")
-        run: list[_Token] = []
+        run: list[Token] = []
         in_angle = False
         in_group = False
         plain = True  # nothing in `run` that no group's name may have: looked at once, not at each ":"
-        for token in self._tokens():
+        for token in tokens(self.text, self.defects):
             mark = token.text if token.kind == "special" else ""
             if mark == "<":
                 if in_angle:
@@ -244,10 +222,10 @@ class _Reader:
         if in_group:
             self.defects.add("unterminated-group")
 
-    def _parts(self, mark: str, run: list[_Token], *, in_group: bool, may_name: bool) -> bool:
+    def _parts(self, mark: str, run: list[Token], *, in_group: bool, may_name: bool) -> bool:
         """True if the mark ends what was read so far: a mailbox, or the name of a group."""
-        if mark == ":" and may_name and _has_word(run):
-            self.groups.append(_decoded(_joined(run)))
+        if mark == ":" and may_name and has_word(run):
+            self.groups.append(_decoded(text_of(run)))
             self.defects.add("group")
             return True
         if mark not in {",", ";"}:
@@ -257,54 +235,7 @@ class _Reader:
             self.defects.add("semicolon")
         return True
 
-    def _tokens(self) -> Iterable[_Token]:
-        text = self.text
-        position = 0
-        comments = True
-        pattern = _TOKEN
-        while position < len(text):
-            if text[position] == "(" and comments:
-                end = self._comment_end(position)
-                if end is not None:
-                    yield _Token("comment", text[position + 1 : end - 1], position, end)
-                    position = end
-                    continue
-                comments = False  # from here on "(" is a character like others: linear time
-                self.defects.add("unterminated-comment")
-            match = pattern.match(text, position)
-            if match is None:  # cannot be: the alternatives cover every character
-                return
-            kind = match.lastgroup or "special"
-            content = match.group(kind)
-            if kind == "quoted" and "\\" in content:
-                content = _ESCAPE.sub(r"\1", content)
-            if kind == "special" and content == '"':
-                self.defects.add("unterminated-quote")
-                pattern = _TOKEN_UNQUOTED
-                continue
-            yield _Token(kind, content, position, match.end())
-            position = match.end()
-
-    def _comment_end(self, start: int) -> int | None:
-        """The offset after the comment that opens at `start`; None if it never closes."""
-        depth = 0
-        skip = -1
-        for match in _COMMENT_MARK.finditer(self.text, start):
-            at = match.start()
-            if at == skip:
-                continue
-            mark = match.group()
-            if mark == "\\":
-                skip = at + 1
-            elif mark == "(":
-                depth += 1
-            else:
-                depth -= 1
-                if depth == 0:
-                    return at + 1
-        return None
-
-    def _mailbox(self, run: list[_Token]) -> None:
+    def _mailbox(self, run: list[Token]) -> None:
         """Read the tokens between two separators: an angle address, a bare one, or several."""
         words = [token for token in run if token.kind not in {"space", "comment"}]
         if not words:
@@ -324,7 +255,7 @@ class _Reader:
             run = [token for token in run if token.text != ">" or token.kind != "special"]
         self._bare(run)
 
-    def _angles(self, run: list[_Token], opens: list[int]) -> None:
+    def _angles(self, run: list[Token], opens: list[int]) -> None:
         """Read display <addr>; text after it, or a second angle address, may be read as the author."""
         if len(opens) > 1:
             self.defects.add("several-angles")
@@ -342,9 +273,9 @@ class _Reader:
             if stop is None:
                 self.defects.add("unterminated-angle")
                 stop = limit
-            self._address(run[start + 1 : stop], _decoded(_joined(display)))
+            self._address(run[start + 1 : stop], _decoded(text_of(display)))
             display = run[stop + 1 : limit]
-            if _has_at(display):
+            if has_at(display):
                 # `<a@good.example> b@evil.example`: some readers take the last.
                 self._bare([token for token in display if token.text != ">"])
                 self.defects.add("several-angles")
@@ -354,24 +285,24 @@ class _Reader:
         if any(token.kind == "special" and token.text == "@" for token in before):
             self.defects.add("address-in-display")
 
-    def _bare(self, run: list[_Token]) -> None:
+    def _bare(self, run: list[Token]) -> None:
         """An address without angle brackets, or words that hold one or more."""
-        pieces: list[list[_Token]] = []
+        pieces: list[list[Token]] = []
         parted = True  # white space since the last word
         for token in run:
             if token.kind in {"space", "comment"}:
                 parted = True
                 continue
-            if parted and not (pieces and _joins(pieces[-1][-1], token)):
+            if parted and not (pieces and joins(pieces[-1][-1], token)):
                 pieces.append([])
             pieces[-1].append(token)
             parted = False
-        with_at = [piece for piece in pieces if _has_at(piece)]
+        with_at = [piece for piece in pieces if has_at(piece)]
         display = next(
             (_decoded(token.text) for token in run if token.kind == "comment"), ""
         )  # obsolete: a@b (Name)
         if not with_at:
-            text = _joined(run)
+            text = text_of(run)
             decoded = _decoded(text)
             if "@" in decoded and "=?" in text:
                 self.defects.add("encoded-address")
@@ -386,12 +317,12 @@ class _Reader:
         elif len(pieces) > 1:
             self.defects.add("text-around-address")
             display = display or _decoded(
-                " ".join(_joined(piece) for piece in pieces if not _has_at(piece))
+                " ".join(text_of(piece) for piece in pieces if not has_at(piece))
             )
         for piece in with_at:
             self._address(piece, display)
 
-    def _address(self, run: list[_Token], display: str) -> None:
+    def _address(self, run: list[Token], display: str) -> None:
         """One addr-spec, with an obsolete source route perhaps (RFC 5322 4.4)."""
         tokens = [token for token in run if token.kind not in {"space", "comment"}]
         spaced = len(tokens) != len(run) and any(token.kind == "space" for token in run[1:-1])
@@ -431,9 +362,9 @@ class _Reader:
             # a@good.example@evil.example: readers differ, so both are named.
             self._append(display, self._local(tokens[:first]), tokens[first + 1 : after], raw)
 
-    def _bare_list(self, tokens: list[_Token], display: str) -> None:
+    def _bare_list(self, tokens: list[Token], display: str) -> None:
         """What stands between angle brackets after a comma: addresses to some readers."""
-        piece: list[_Token] = []
+        piece: list[Token] = []
         for token in tokens:
             if token.kind == "special" and token.text == ",":
                 self._address(piece, display)
@@ -442,8 +373,8 @@ class _Reader:
                 piece.append(token)
         self._address(piece, display)
 
-    def _without_at(self, tokens: list[_Token], display: str, raw: str) -> None:
-        text = _joined(tokens)
+    def _without_at(self, tokens: list[Token], display: str, raw: str) -> None:
+        text = text_of(tokens)
         if len(tokens) == 1 and tokens[0].kind == "quoted" and "@" in text:
             self.defects.add("quoted-address")  # <"a@b.example">: no domain by the standard
         if "=?" in text and "@" in _decoded(text):
@@ -451,7 +382,7 @@ class _Reader:
         self.defects.add("missing-domain")
         self.boxes.append(Mailbox(display, text, "", raw))
 
-    def _local(self, tokens: list[_Token]) -> str:
+    def _local(self, tokens: list[Token]) -> str:
         text = "".join(token.text for token in tokens)
         if any(token.kind == "quoted" for token in tokens):
             if "@" in text:
@@ -462,7 +393,7 @@ class _Reader:
             self.defects.add("bad-local" if text else "missing-local")
         return text.replace("\0", "")
 
-    def _append(self, display: str, local: str, tokens: list[_Token], raw: str) -> None:
+    def _append(self, display: str, local: str, tokens: list[Token], raw: str) -> None:
         """Add a mailbox whose domain is in `tokens`; an unreadable one is named and kept."""
         if len(tokens) == 1 and tokens[0].kind == "literal":
             literal = tokens[0].text.strip()
@@ -489,29 +420,6 @@ class _Reader:
         elif "." not in name:
             self.defects.add("single-label-domain")
         self.boxes.append(Mailbox(display, local, name, raw))
-
-
-def _has_at(run: list[_Token]) -> bool:
-    return any(token.kind == "special" and token.text == "@" for token in run)
-
-
-def _has_word(run: list[_Token]) -> bool:
-    return any(token.kind in {"atom", "quoted"} for token in run)
-
-
-def _joins(before: _Token, after: _Token) -> bool:
-    """True if space between the two belongs to one address, beside "@" or "." (RFC 5322 4.4)."""
-    return (before.kind != "quoted" and before.text.endswith(("@", "."))) or (
-        after.kind != "quoted" and after.text.startswith(("@", "."))
-    )
-
-
-def _joined(run: list[_Token]) -> str:
-    """The tokens as shown text: comments left out, runs of white space as one space."""
-    text = "".join(
-        " " if token.kind == "space" else token.text for token in run if token.kind != "comment"
-    )
-    return " ".join(text.split(" ")).strip()
 
 
 def _decoded(text: str) -> str:

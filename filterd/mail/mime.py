@@ -1,7 +1,8 @@
-"""mime - the tree of parts (RFC 2045, 2046, 2183, 2231), walked once, decoded on demand.
+"""mime - the tree of parts (RFC 2045, 2046, 2183), walked once, decoded on demand.
 
-Owns:   Part, Tree, walk, parameters; transfer encodings.
-Not here: charsets (mail.charset), what looks suspicious (checks.mime, checks.attachment).
+Owns:   Part, Tree, walk.
+Not here: parameters of fields (mail.parameter), transfer encodings (mail.transfer), charsets
+        (mail.charset), what looks suspicious (checks.mime, checks.attachment).
 Rules of this file: one pass over the body whatever the nesting; any bytes give a tree; no limit of
         filterd.limits is passed and each reached one is marked. A part keeps offsets into the
         message and is sliced, decoded and read as text only when asked.
@@ -9,169 +10,17 @@ Rules of this file: one pass over the body whatever the nesting; any bytes give 
 
 from __future__ import annotations
 
-import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from filterd.limits import LIMITS, Limits
 from filterd.mail.charset import decode
 from filterd.mail.derived import derived
 from filterd.mail.header import Header, split
-from filterd.mail.text import decode_words
+from filterd.mail.parameter import Parameterized, first_token, parameters
+from filterd.mail.transfer import ENCODINGS, undo
 
-MANY_PARAMETERS = 100  # of one field; real mail has < 10
-MAX_FIELD = 102_400  # bytes of a structured MIME field that are read: Postfix header_size_limit
-MANY_PIECES = 10_000  # of base64 in one body; 1 us each
 PART_FIELDS = 100  # fields kept of a part's header
-
-_TYPE = re.compile(
-    r"\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)\s*+/\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)"
-)
-_TOKEN = re.compile(r"\s*+([^\s;()\"=/]++)")
-# A bare value goes on over white space (`name=my file.exe`), but not over another `name=`.
-_PARAMETER = re.compile(
-    r"""[;\s]*+([^\s;="()]++)\s*+=\s*+"""
-    r"""(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;\s]*+(?:\s++(?![^\s;="()]++\s*+=)[^;\s]++)*+))|[;\s]++|[^;]++""",
-    re.DOTALL,
-)
-_SECTION = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*)?\Z")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_HEX = re.compile(rb"%([0-9A-Fa-f]{2})")
-_NOT_BASE64 = bytes(
-    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
-)
-_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/\s]*+[=\s]*+\Z")
-_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\r\n]{1,255}\r?$", re.MULTILINE)
-_ENCODINGS = frozenset(
-    {"7bit", "8bit", "binary", "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue"}
-)
-_NO_DELIMITERS: dict[bytes, tuple[int, bool]] = {}
-
-
-def comments_off(text: str) -> str:
-    """The text without its comments (RFC 5322 3.2.2); quoted strings are left alone."""
-    if "(" not in text:
-        return text
-    kept: list[str] = []
-    depth = 0
-    quoted = False
-    start = 0
-    skip = -1
-    for match in re.finditer(r'[()"\\]', text):
-        at = match.start()
-        if at == skip:
-            continue
-        character = match.group()
-        if character == "\\":
-            skip = at + 1
-        elif character == '"':
-            if depth == 0:
-                quoted = not quoted
-        elif quoted:
-            continue
-        elif character == "(":
-            if depth == 0:
-                kept.append(text[start:at])
-            depth += 1
-        elif depth:
-            depth -= 1
-            start = at + 1
-    if depth == 0:
-        kept.append(text[start:])
-    return " ".join(kept)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameterized:
-    """A MIME field that has parameters: its main value, lower case, and the parameters."""
-
-    value: str
-    params: Mapping[str, str]
-    defects: frozenset[str]
-
-
-def parameters(raw: bytes) -> Parameterized:
-    """Read `Content-Type` or `Content-Disposition`; names lower case, RFC 2231 and 2047 decoded.
-
-    The first of two parameters of one name wins. Defects: "duplicate-parameter",
-    "too-many-parameters", "long-field", "parameter-continuation" (RFC 2231 sections).
-    """
-    return _short(raw) if len(raw) <= 300 else _read(raw)
-
-
-def _read(raw: bytes) -> Parameterized:
-    defects: set[str] = set()
-    if len(raw) > MAX_FIELD:
-        raw = raw[:MAX_FIELD]
-        defects.add("long-field")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    text = comments_off(text)
-    match = _TYPE.match(text)
-    if match is not None:
-        value = f"{match.group(1)}/{match.group(2)}".lower()
-    else:
-        match = _TOKEN.match(text)
-        value = match.group(1).lower() if match is not None else ""
-    params = _parameters(text, match.end() if match is not None else 0, defects)
-    return Parameterized(value, params, frozenset(defects))
-
-
-def _parameters(text: str, start: int, defects: set[str]) -> dict[str, str]:
-    plain: dict[str, str] = {}
-    sections: dict[str, dict[int, tuple[str, bool]]] = {}
-    count = 0
-    for found in _PARAMETER.finditer(text, start):
-        name, quoted, bare = found.groups()
-        if name is None:
-            continue
-        count += 1
-        content = bare.strip() if quoted is None else quoted
-        if quoted is not None and "\\" in quoted:
-            content = _ESCAPE.sub(r"\1", quoted)
-        name = name.lower()
-        section = _SECTION.match(name) if "*" in name else None
-        if section is not None:
-            sections.setdefault(section.group(1), {}).setdefault(
-                int(section.group(2) or 0), (content, section.group(3) is not None)
-            )
-        elif name in plain:
-            defects.add("duplicate-parameter")
-        else:
-            plain[name] = decode_words(content.encode()) if "=?" in content else content
-    if count > MANY_PARAMETERS:
-        defects.add("too-many-parameters")
-    for name, pieces in sections.items():
-        if len(pieces) > 1:
-            defects.add("parameter-continuation")
-        if name in plain:
-            defects.add("duplicate-parameter")
-        plain[name] = _join(pieces)  # RFC 2231 5: the extended form wins
-    return plain
-
-
-_short = lru_cache(maxsize=2048)(_read)
-
-
-def _join(pieces: Mapping[int, tuple[str, bool]]) -> str:
-    """The value of RFC 2231 sections in their order."""
-    charset = ""
-    octets = b""
-    for number in sorted(pieces):
-        content, is_extended = pieces[number]
-        if is_extended and not octets and content.count("'") >= 2:
-            charset, _, content = content.split("'", 2)
-        data = content.encode("utf-8")
-        octets += _HEX.sub(_percent, data) if is_extended else data
-    return decode(octets, charset)
-
-
-def _percent(match: re.Match[bytes]) -> bytes:
-    return bytes((int(match.group(1), 16),))
 
 
 class Part:
@@ -221,9 +70,8 @@ class Part:
         fields = self.header.all("content-transfer-encoding")
         self.transfer_encoding = "7bit"
         if fields:
-            token = _TOKEN.match(comments_off(fields[0].value[:200]))
-            self.transfer_encoding = token.group(1).lower() if token is not None else ""
-            if self.transfer_encoding not in _ENCODINGS:
+            self.transfer_encoding = first_token(fields[0].value[:200])
+            if self.transfer_encoding not in ENCODINGS:
                 self.marked.add("unknown-transfer-encoding")
             if len(fields) > 1:
                 self.marked.add("several-transfer-encoding")
@@ -314,74 +162,11 @@ def decode_transfer(part: Part, limit: int) -> bytes:
     ample = limit * 3 + 1024 if encoding != "7bit" else limit + 1
     end = min(part.body_end, start + ample)
     body = part.source[start:end]
-    if encoding == "base64":
-        body = decode_base64(body)
-    elif encoding == "quoted-printable":
-        body = binascii.a2b_qp(body)
-    elif encoding in {"x-uuencode", "uuencode", "x-uue"}:
-        body = decode_uu(body)
+    body = undo(encoding, body)
     if len(body) > limit or end < part.body_end:
         part.marked.add("cut")
         body = body[:limit]
     return body
-
-
-def decode_base64(body: bytes) -> bytes:
-    """Base64 as readers take it: foreign characters passed over, padding may be missing.
-
-    Text after the padding is only decoded if all of it looks like base64 (concatenated pieces), so
-    that a list's footer does not become noise.
-    """
-    pad = body.find(b"=")
-    if pad >= 0 and len(body) - pad > 4:
-        kept = body[pad:].lstrip(b"=\r\n\t ")
-        if kept:
-            head = _quads(body[:pad])
-            return (
-                head + decode_base64_pieces(kept)
-                if _BASE64_LINES.match(kept.replace(b"=", b" "))
-                else head
-            )
-    return _quads(body)
-
-
-def decode_base64_pieces(body: bytes) -> bytes:
-    """Pieces of base64, each padded on its own, one after the other."""
-    pieces = [piece for piece in body.split(b"=", MANY_PIECES) if piece]
-    return b"".join(_quads(piece) for piece in pieces[:MANY_PIECES])
-
-
-def _quads(body: bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(body)
-    except binascii.Error:
-        kept = body.translate(None, _NOT_BASE64).partition(b"=")[0]
-        if len(kept) % 4 == 1:
-            kept = kept[:-1]
-        return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
-
-
-def decode_uu(body: bytes) -> bytes:
-    """The first uuencoded file in the text, or the text itself."""
-    match = _UU_BEGIN.search(body)
-    if match is None:
-        return body
-    pieces = []
-    for line in body[match.end() :].splitlines():
-        if line == b"end":
-            break
-        if not line:
-            continue
-        try:
-            pieces.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some encoders write a wrong length: decode what the length byte promises.
-            count = (((line[0] - 32) & 63) * 4 + 5) // 3
-            try:
-                pieces.append(binascii.a2b_uu(line[:count]))
-            except binascii.Error:
-                break
-    return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from filterd.limits import LIMITS
 from filterd.mail.derived import derived
 from filterd.mail.header import Header
+from filterd.mail.lexical import comments_off
 
 MAX_FIELD = 4_096  # characters read of one Received field
 _MONTHS = {
@@ -170,8 +171,6 @@ def parse_date(text: str) -> float | None:
     text = text[:200]
     match = _DATE.match(text)
     if match is None and "(" in text:
-        from filterd.mail.mime import comments_off
-
         text = comments_off(text)
         match = _DATE.match(text)
     if match is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from filterd.auth import record, signature
 from filterd.limits import LIMITS
-from filterd.mail import address, authres, charset, html, link, mime, text, trace
+from filterd.mail import address, authres, charset, html, link, parameter, text, trace, transfer
 from filterd.mail.header import Field, Header, split
 from filterd.mail.message import Message
 from tests.support.speed import is_within
@@ -48,7 +48,7 @@ FIELDS: dict[str, Callable[[bytes], object]] = {
     "address": lambda data: address.parse_fields([Field("From", data)]),
     "authres": _authres,
     "date": lambda data: trace.parse_date(_as_text(data)),
-    "parameters": mime.parameters,
+    "parameters": parameter.parameters,
     "received": lambda data: [
         (hop.date, hop.from_name, hop.from_rdns, hop.from_address)
         for hop in trace.read(Header([Field("Received", data)]))
@@ -59,7 +59,7 @@ FIELDS: dict[str, Callable[[bytes], object]] = {
 }
 BODIES: dict[str, Callable[[bytes], object]] = {
     "canonical": lambda data: signature.canonical_body(data, relaxed=True),
-    "base64": mime.decode_base64,
+    "base64": transfer.decode_base64,
     "charset": lambda data: charset.decode(data, "utf-7"),
     "guess": charset.decode,
     "header": lambda data: split(data, 2_000, 1 << 20),
@@ -71,7 +71,7 @@ BODIES: dict[str, Callable[[bytes], object]] = {
         ).parts
     ),
     "tokens": lambda data: text.words(_as_text(data)),
-    "uu": mime.decode_uu,
+    "uu": transfer.decode_uu,
 }
 FIELD_BITS = st.sampled_from(
     [b"a", b"a ", b" ", b"\t", b"\r\n ", b"(", b")", b"()", b"(a)", b"<", b">", b"@", b"a@b.example", b".", b",", b";",

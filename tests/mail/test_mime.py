@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import time
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from filterd.limits import LIMITS, Limits
 from filterd.mail.header import Header
 from filterd.mail.message import Message
-from filterd.mail.mime import Part, comments_off, decode_base64, decode_uu, parameters, walk
+from filterd.mail.mime import Part, walk
 from tests.support.builders import a_message
 from tests.support.speed import is_within
 
@@ -111,75 +110,10 @@ def test_digest_parts_are_messages() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "params"),
-    [
-        ("text/plain", "text/plain", {}),
-        ("Text/HTML; Charset=UTF-8", "text/html", {"charset": "UTF-8"}),
-        ('text/plain; charset="us-ascii"', "text/plain", {"charset": "us-ascii"}),
-        ("text/plain; charset=us-ascii (comment)", "text/plain", {"charset": "us-ascii"}),
-        ("text/plain charset=utf-8", "text/plain", {"charset": "utf-8"}),
-        ("text/plain;charset=utf-8;", "text/plain", {"charset": "utf-8"}),
-        ('a/b; name="a;b=\\"c\\".exe"', "a/b", {"name": 'a;b="c".exe'}),
-        ("a/b; name=my file.exe", "a/b", {"name": "my file.exe"}),
-        ("a/b; name=x.pdf size=3", "a/b", {"name": "x.pdf", "size": "3"}),
-        ("a/b; name==?utf-8?q?=C3=BC.exe?=", "a/b", {"name": "ü.exe"}),
-        ("a/b; name*=utf-8''%C3%BC.exe", "a/b", {"name": "ü.exe"}),
-        ("a/b; name*0*=utf-8''%C3; name*1*=%BC; name*2=.exe", "a/b", {"name": "ü.exe"}),
-        ("a/b; name*1=.exe; name*0=a", "a/b", {"name": "a.exe"}),
-        ("a/b; name=a.txt; name*=utf-8''b.exe", "a/b", {"name": "b.exe"}),
-        ("a/b; name=a; name=b", "a/b", {"name": "a"}),
-        ('a/b; name="open', "a/b", {"name": "open"}),
-        ("attachment; filename=x", "attachment", {"filename": "x"}),
-        ("", "", {}),
-        (";;;=;", "", {}),
-        ("text", "text", {}),
-    ],
-)
-def test_parameters(field: str, value: str, params: dict[str, str]) -> None:
-    read = parameters(field.encode())
-    assert (read.value, dict(read.params)) == (value, params)
-
-
 def test_what_is_no_type_is_text_plain_and_marked() -> None:
     part = part_of("Content-Type: nonsense")
     assert part.content_type == "text/plain"
     assert "bad-content-type" in part.defects
-
-
-@pytest.mark.parametrize(
-    ("body", "decoded"),
-    [
-        (b"aGVsbG8=", b"hello"),
-        (b"aGVs\r\nbG8=\r\n", b"hello"),
-        (b"aGVsbG8", b"hello"),
-        (b"aGVsbG8==", b"hello"),
-        (b"aGVs*bG8=", b"hello"),
-        (b"a", b""),
-        (b"", b""),
-        (b"aGVsbG8=\r\n-- \r\nA list's footer, with words.\r\n", b"hello"),
-        (b"aGVsbG8=\r\naGVsbG8=\r\n", b"hellohello"),
-    ],
-)
-def test_base64_as_readers_take_it(body: bytes, decoded: bytes) -> None:
-    assert decode_base64(body) == decoded
-
-
-@given(st.binary(max_size=400))
-def test_base64_gives_back_what_was_encoded(data: bytes) -> None:
-    assert decode_base64(base64.encodebytes(data)) == data
-
-
-def test_any_short_text_decodes_as_base64() -> None:
-    for length in range(1, 7):
-        for letters in itertools.product(b"Q= -", repeat=length):
-            body = bytes(letters)
-            assert len(decode_base64(body)) <= length
-            assert decode_base64(b"QUJDREVG" + body).startswith(b"ABCDEF")
-
-
-def test_uuencoded_text_is_decoded() -> None:
-    assert decode_uu(b"begin 644 a.txt\n%:&5L;&\\\n`\nend\n") == b"hello"
 
 
 @pytest.mark.parametrize(
@@ -217,20 +151,6 @@ def test_decoded_bytes_are_bounded() -> None:
     )
     assert len(part.decoded) == LIMITS.part_bytes
     assert "cut" in part.defects
-
-
-@pytest.mark.parametrize(
-    ("text", "rest"),
-    [
-        ("a (b) c", "a   c"),
-        ('"(x)" y', '"(x)" y'),
-        ("(a(b)c)d", " d"),
-        ("a(", "a"),
-        ("a\\(b", "a\\(b"),
-    ],
-)
-def test_comments_are_taken_off(text: str, rest: str) -> None:
-    assert comments_off(text) == rest
 
 
 # -- bombs

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from filterd.mail.address import parse
-from filterd.mail.mime import parameters
+from filterd.mail.parameter import parameters
 from filterd.mail.trace import parse_date
 from tests.conformance.mime.deviations import ADDRESSES, CONTENT_TYPES, DATES
 from tests.support.shared import shared_path
