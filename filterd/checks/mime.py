@@ -135,11 +135,9 @@ def _alternatives(message: Message) -> Iterator[Hit]:
         return
 
 
-def _words(text: str) -> frozenset[str]:
+def _words(text: str) -> set[str]:
     """Whole words of letters; what stands in links is none."""
-    return frozenset(
-        word for word in set(text.lower().split()) if len(word) > 3 and word.isalpha()
-    )
+    return {word for word in set(text.lower().split()) if len(word) > 3 and word.isalpha()}
 
 
 CHECK = Check(

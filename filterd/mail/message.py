@@ -35,7 +35,7 @@ class Message:
     ) -> None:
         self.header = header
         self.body = body
-        self.size = size or sum(len(f.line) for f in header) + 2 + len(body)
+        self.size = size or sum([len(f.name) + len(f.raw) + 3 for f in header]) + 2 + len(body)
         self._marks = tuple(marks)
         self._lists: dict[str, AddressList] = {}
         self._texts: dict[str, str] = {}
