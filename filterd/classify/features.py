@@ -107,7 +107,8 @@ class Candidates(NamedTuple):
         found = self.kept[: bounds[len(self.texts)]].copy()
         offset = 0
         for group, text in enumerate(self.texts):
-            found[bounds[group] : bounds[group + 1]] += offset - self.starts[group]
+            if group and text:  # the first is where it was
+                found[bounds[group] : bounds[group + 1]] += offset - self.starts[group]
             offset += len(text)
         return found
 
