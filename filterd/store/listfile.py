@@ -62,6 +62,8 @@ class AdminList:
 
     def client(self, address: IPv4Address | IPv6Address) -> Entry | None:
         """The entry of the smallest network that holds the client."""
+        if not self.networks:
+            return None
         number, version = int(address), address.version
         for (of_version, shift), entries in self.networks.items():
             if of_version == version and (entry := entries.get(number >> shift)) is not None:
@@ -70,7 +72,7 @@ class AdminList:
 
     def domain(self, name: str) -> Entry | None:
         """The entry of the domain or of the nearest one above it."""
-        name = name.lower().rstrip(".")
+        name = name.lower().rstrip(".") if self.domains else ""
         while name:
             if (entry := self.domains.get(name)) is not None:
                 return entry
@@ -83,11 +85,12 @@ class AdminList:
         if not at:
             return self.addresses.get(address.lower())
         domain = (to_alabel(domain) or domain).lower()
-        return (
-            self.addresses.get(f"{local.lower()}@{domain}")
-            or self.addresses.get(f"@{domain}")
-            or self.domain(domain)
-        )
+        found = None
+        if self.addresses:
+            found = self.addresses.get(f"{local.lower()}@{domain}") or self.addresses.get(
+                f"@{domain}"
+            )
+        return found or self.domain(domain)
 
 
 def parse(text: str, file: str, *, is_allow: bool = False) -> AdminList:

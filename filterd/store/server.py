@@ -26,7 +26,7 @@ Word = str | bytes | int | float
 Command = tuple[Word, ...]
 
 MAX_IDLE = 32  # connections kept to one server
-READ = 65_536  # bytes taken from the kernel at once
+READ = 16_384  # bytes taken from the kernel at once
 _packed: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]  # its stub: of one word
 
 
@@ -90,26 +90,27 @@ class Server:
 class _Wire:
     """One open connection; after an exception it is closed."""
 
-    __slots__ = ("_connection", "_reader", "_socket")
+    __slots__ = ("_buffer", "_connection", "_reader", "_socket")
 
     def __init__(self, connection: AbstractConnection) -> None:
         connection.connect()
         self._connection = connection
         self._socket: socket.socket = connection._sock  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
+        self._buffer = bytearray(READ)
         self._reader = Reader(replyError=DefaultParser.parse_error)
         if not isinstance(connection, SSLConnection):
             _let_the_kernel_wait(self._socket)
 
     def exchange(self, packed: bytes, count: int) -> list[Any]:
         replies: list[Any] = []
-        reader, receive = self._reader, self._socket.recv
+        reader, buffer = self._reader, self._buffer
         try:
             self._socket.sendall(packed)
             while len(replies) < count:
-                heard = receive(READ)
+                heard = self._socket.recv_into(buffer)
                 if not heard:
                     raise ConnectionError("Connection closed by server.")
-                reader.feed(heard)
+                reader.feed(buffer, 0, heard)  # type: ignore[arg-type]  # its stub: no buffer
                 while (reply := reader.gets()) is not False:
                     replies.append(reply)
             for reply in replies:
