@@ -157,7 +157,10 @@ def needed(node: Node, *, utf8: bool = True) -> Needed:
         return Needed()
     words, before = held[0]
     also = tuple(other for other, _ in held[1:] if _worth(other) >= LEAST_ALSO)
-    return Needed(words, also, before, facts.high, facts.runs)
+    runs = facts.runs
+    if any(word.lstrip(BOUNDARY).startswith(b" ") for word in words):
+        runs |= {Run.SPACE}  # the word may begin as much later as the white space is long
+    return Needed(words, also, before, facts.high, runs)
 
 
 def _best(held: Iterable[_Held]) -> tuple[_Held, ...]:

@@ -76,6 +76,14 @@ def test_white_space_of_any_length_is_found_anywhere(gap: str, at: int) -> None:
     assert [index for index, *_ in matcher.search([text])] == [0]
 
 
+@pytest.mark.parametrize("spaces", [1, 31, 32, 33, 100, 5_000])
+@pytest.mark.parametrize("pattern", [r".{0,3} wordy", r"\s{1,2}wordy", r"[a-z]{0,9} wordy\b"])
+def test_a_word_behind_long_white_space_is_found(pattern: str, spaces: int) -> None:
+    text = b"some text" + b" " * spaces + b"wordy " + b"and more text " * 50
+    ((_, _, start, end),) = Matcher([compile_pattern(pattern)]).search([text])
+    assert text[start:end].endswith(b" wordy")
+
+
 def test_a_thousand_phrases_leave_few_candidates() -> None:
     letters = "abcdefghij"
     names = [a + b + c for a in letters for b in letters for c in letters]
