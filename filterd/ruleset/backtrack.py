@@ -16,7 +16,7 @@ from typing import Any
 import pcre2
 
 from filterd.ruleset.allowance import give_up, is_used_up
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 
 # Seconds of CPU a message; the 1,300 such rules of SpamAssassin take 0.02 on public mail.
 ALLOWANCE = 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from filterd.ruleset.syntax import (
+from filterd.ruleset.tree import (
     AnyChar,
     Assertion,
     At,

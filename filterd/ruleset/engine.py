@@ -14,7 +14,7 @@ from typing import Any
 
 import re2
 
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 
 # Bytes for a pattern's program and the states it makes while matching, kept by each worker: with
 # 256 kB each the shipped rules keep 10 MB after 1,500 messages, with 4 MB each 26 MB, equally fast

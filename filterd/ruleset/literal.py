@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from math import log10
 
-from filterd.ruleset.syntax import (
+from filterd.ruleset.tree import (
     AnyChar,
     Assertion,
     At,

@@ -22,7 +22,8 @@ from filterd.ruleset.emit import to_re2
 from filterd.ruleset.engine import Engine, engine
 from filterd.ruleset.gate import Gate
 from filterd.ruleset.literal import BOUNDARY, Needed, Run, needed
-from filterd.ruleset.syntax import HINTS, Node, PatternError, beyond, branches, parse
+from filterd.ruleset.syntax import parse
+from filterd.ruleset.tree import HINTS, Node, PatternError, beyond, branches
 
 SET_MEMORY = 32 << 20  # bytes; what a set may use, not what it does
 DENSE = (

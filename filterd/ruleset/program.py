@@ -26,7 +26,7 @@ from filterd.ruleset.literal import forget_worths
 from filterd.ruleset.match import MAX_COUNT, Matcher, Pattern, compile_branches, compile_pattern
 from filterd.ruleset.place import FIXED, FORMS, Place, place
 from filterd.ruleset.source import Declarations, Example, Origin, Rule
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 
 GAVE_UP = "RULE_LIMIT"  # the symbol of patterns that reached a limit
 ALLOWANCE = (

@@ -1,7 +1,7 @@
 """syntax - a regular expression in Perl's notation, read into a tree.
 
-Owns:   parse, the nodes, PatternError (with a column), what of Perl there is no linear way to run.
-Not here: RE2 text (emit), required words and widths (literal).
+Owns:   parse: groups, alternatives, quantifiers, flags.
+Not here: the nodes (tree), escapes and classes (escape), RE2 text (emit), required words and widths (literal).
 One reader serves our own rules and SpamAssassin's: perlre(1), perlrecharclass(1), perlbackslash(1).
 Rules of this file: any text gives a tree or a PatternError; nesting, length and count are bounded.
 """
@@ -10,139 +10,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
+
+from filterd.ruleset.escape import Escapes
+from filterd.ruleset.tree import (
+    EMPTY,
+    AnyChar,
+    Assertion,
+    At,
+    Beyond,
+    Char,
+    Choice,
+    Node,
+    PatternError,
+    Repeat,
+    Sequence,
+)
 
 MAX_DEPTH = 60  # nested groups; SpamAssassin's deepest shipped rule has 9
 MAX_PATTERN = 16_384  # characters; a longer one is a list and belongs in a file
-MAX_BRANCHES = 64  # alternatives that are looked for apart
 MAX_REPEAT = 1_000  # RE2's own ceiling for {n,m}
 
-
-class PatternError(ValueError):
-    """A pattern that cannot be used: why, and at which character (from 1)."""
-
-    def __init__(self, message: str, column: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.column = column
-
-
-@dataclass(frozen=True, slots=True)
-class Char:
-    """One character (or byte); `fold` ignores case."""
-
-    code: int
-    fold: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Class:
-    """A character class: ranges of code points and names such as "d", "S", "pL", ":alpha:"."""
-
-    ranges: tuple[tuple[int, int], ...]
-    names: tuple[str, ...]
-    negated: bool
-    fold: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AnyChar:
-    """A dot; `newline` when it takes line ends too."""
-
-    newline: bool
-
-
-class At(Enum):
-    """Zero-width places."""
-
-    START = r"\A"
-    END = r"\z"
-    LAST = "$"  # the end, or before a final line end
-    LINE_START = "^"
-    LINE_END = "$ of a line"
-    WORD = r"\b"
-    NOT_WORD = r"\B"
-
-
-@dataclass(frozen=True, slots=True)
-class Assertion:
-    """A zero-width place."""
-
-    at: At
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """One after the other."""
-
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Any of them."""
-
-    options: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """`low` to `high` times; None is without end."""
-
-    item: Node
-    low: int
-    high: int | None
-    lazy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Beyond:
-    """What only a backtracking engine can do; `inside` is what it holds, where that is known.
-
-    `consumes` is False for look-around, which takes no text.
-    """
-
-    what: str  # "look-ahead", "look-behind", "back-reference", "possessive", "atomic", "recursion", ...
-    column: int
-    inside: Node | None = None
-    consumes: bool = True
-
-
-Node = Char | Class | AnyChar | Assertion | Sequence | Choice | Repeat | Beyond
-EMPTY = Sequence(())
-
-HINTS = {
-    "look-ahead": "write what must follow as a second pattern, or use `unless`",
-    "look-behind": "write what must stand before as part of the pattern, or use `unless`",
-    "back-reference": "write the repeated text out, or count it with `count`",
-    "possessive": "write the plain quantifier: there is no backtracking to prevent",
-    "atomic": "write (?:...): there is no backtracking to prevent",
-    "recursion": "a pattern cannot contain itself",
-    "conditional": "write both cases as alternatives",
-    "verb": "leave the (*VERB) out",
-}
-
-_NAMED = frozenset("dDwWsShHvV")
-_CONTROL = {"t": 9, "n": 10, "r": 13, "f": 12, "a": 7, "e": 27}
-_POSIX = frozenset(
-    [
-        "alnum",
-        "alpha",
-        "ascii",
-        "blank",
-        "cntrl",
-        "digit",
-        "graph",
-        "lower",
-        "print",
-        "punct",
-        "space",
-        "upper",
-        "word",
-        "xdigit",
-    ]
-)
 _LOOKS = (
     ("=", "look-ahead"),
     ("!", "look-ahead"),
@@ -150,20 +38,9 @@ _LOOKS = (
     ("<!", "look-behind"),
     (">", "atomic"),
 )
-_ZERO_WIDTH = {
-    "A": At.START,
-    "z": At.END,
-    "Z": At.LAST,
-    "b": At.WORD,
-    "B": At.NOT_WORD,
-    "G": At.START,
-}
 
-_SIMPLE: dict[str, Node] = {
-    **{letter: Assertion(at) for letter, at in _ZERO_WIDTH.items()},
-    **{letter: Class((), (letter,), False, False) for letter in _NAMED},
-    "K": EMPTY,  # only moves the start of the match
-}
+# Letters that mean themselves, and of which none has a quantifier.
+_PLAIN = re.compile(r"[A-Za-z0-9_,;:'\"@%&~=<>/!-]+(?![*+?{])")
 
 
 @dataclass(slots=True)
@@ -193,17 +70,12 @@ def parse(
     return tree
 
 
-class _Reader:
+class _Reader(Escapes):
     """Reads one pattern from left to right."""
 
     def __init__(self, text: str, max_repeat: int) -> None:
-        self.text = text
+        super().__init__(text)
         self.max_repeat = max_repeat
-        self.at = 0
-        self.quoting = False  # between \Q and \E
-
-    def fail(self, message: str, at: int | None = None) -> PatternError:
-        return PatternError(message, (self.at if at is None else at) + 1)
 
     # -- structure --------------------------------------------------------------------------
 
@@ -317,9 +189,9 @@ class _Reader:
         if here == "(":
             return self.group(flags, depth)
         if here == "[":
-            return self.char_class(flags)
+            return self.char_class(flags.fold)
         if here == "\\":
-            return self.escape(flags)
+            return self.escape(flags.fold)
         if here in "*+?":
             raise self.fail(f"nothing stands before {here}")
         if here == "." or here in "^$":
@@ -447,260 +319,7 @@ class _Reader:
         # A group of its own, so that a quantifier after it means all of it.
         return inside if not isinstance(inside, Sequence) else Sequence((inside,))
 
-    # -- escapes and classes ----------------------------------------------------------------
-
-    def escape(self, flags: _Flags) -> Node | None:
-        text, started = self.text, self.at
-        letter = text[self.at + 1 : self.at + 2]
-        self.at += 2
-        if not letter:
-            raise self.fail("a backslash at the end", started)
-        simple = _SIMPLE.get(letter)
-        if simple is not None:
-            return simple
-        if letter in "QE":
-            self.quoting = letter == "Q"
-            return None
-        if letter in "123456789" and not self._is_octal(letter):
-            while text[self.at : self.at + 1].isdecimal():
-                self.at += 1
-            return Beyond("back-reference", started + 1)
-        match letter:
-            case "N" if not text.startswith("{", self.at):
-                return AnyChar(False)
-            case "R":
-                pair = Sequence((Char(13, False), Char(10, False)))
-                return Choice((pair, Class((), ("v",), False, False)))
-            case "X":
-                return Beyond("grapheme", started + 1)
-            case "p" | "P":
-                return Class((), (self._property(letter, started),), False, flags.fold)
-            case "g" | "k":
-                return self._reference(started)
-        return Char(self._code(letter, started), flags.fold)
-
-    def _is_octal(self, letter: str) -> bool:
-        digits = letter + self.text[self.at : self.at + 2]
-        return len(digits) == 3 and all(digit in "01234567" for digit in digits)
-
-    def _reference(self, started: int) -> Node:
-        closing = {"{": "}", "<": ">", "'": "'"}.get(self.text[self.at : self.at + 1])
-        if closing is not None:
-            end = self.text.find(closing, self.at + 1)
-            if end < 0:
-                raise self.fail("a reference without its end", started)
-            self.at = end + 1
-        else:
-            while self.text[self.at : self.at + 1] in set("-0123456789"):
-                self.at += 1
-        return Beyond("back-reference", started + 1)
-
-    def _property(self, letter: str, started: int) -> str:
-        if self.text.startswith("{", self.at):
-            end = self.text.find("}", self.at)
-            name = self.text[self.at + 1 : end] if end > 0 else ""
-            self.at = end + 1
-        else:
-            name = self.text[self.at : self.at + 1]
-            self.at += 1
-        negated = name.startswith("^")
-        name = name.lstrip("^").removeprefix("Is").removeprefix("Script=")
-        if not name or not name.replace("_", "").isalpha() or not name.isascii():
-            raise self.fail("\\p needs a property such as \\pL or \\p{Cyrillic}", started)
-        return ("P" if (letter == "P") != negated else "p") + name
-
-    def _code(self, letter: str, started: int) -> int:
-        """The code point of an escape that means one character; `at` stands behind the letter."""
-        text = self.text
-        if letter in _CONTROL:
-            return _CONTROL[letter]
-        if letter == "x":
-            if text.startswith("{", self.at):
-                end = text.find("}", self.at, self.at + 12)
-                digits = text[self.at + 1 : end].strip() if end > 0 else "?"
-                self.at = end + 1
-            else:
-                digits = ""
-                while len(digits) < 2 and text[self.at : self.at + 1] in set(
-                    "0123456789abcdefABCDEF"
-                ):
-                    digits += text[self.at]
-                    self.at += 1
-            return self._number(digits or "0", 16, started)
-        if letter == "o" and text.startswith("{", self.at):
-            end = text.find("}", self.at, self.at + 12)
-            digits = text[self.at + 1 : end] if end > 0 else "?"
-            self.at = end + 1
-            return self._number(digits, 8, started)
-        if letter in "01234567":
-            digits = letter
-            while len(digits) < 3 and text[self.at : self.at + 1] in set("01234567"):
-                digits += text[self.at]
-                self.at += 1
-            return self._number(digits, 8, started)
-        if letter == "c":
-            self.at += 1
-            return ord(text[self.at - 1 : self.at].upper() or "@") & 0x1F
-        if letter.isalnum() and letter.isascii() and letter != "_":
-            raise self.fail(f"\\{letter} has no meaning", started)
-        return ord(letter)
-
-    def _number(self, digits: str, base: int, started: int) -> int:
-        try:
-            code = int(digits, base)
-        except ValueError:
-            raise self.fail("a character code that is no number", started) from None
-        if not 0 <= code <= 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-            raise self.fail("there is no such character", started)
-        return code
-
-    def char_class(self, flags: _Flags) -> Node:
-        # Tags of SpamAssassin's replace_tag make patterns that have one class 10,000 times.
-        whole = _WHOLE_CLASS.match(self.text, self.at)
-        known = _class_of(whole.group(), flags.fold) if whole is not None else None
-        if whole is not None and known is not None:
-            self.at = whole.end()
-            return known
-        return self.fresh_class(flags.fold)
-
-    def fresh_class(self, fold: bool) -> Class:
-        text, opened = self.text, self.at
-        self.at += 1
-        negated = text.startswith("^", self.at)
-        self.at += negated
-        ranges: list[tuple[int, int]] = []
-        names: list[str] = []
-        first = True
-        while True:
-            if self.at >= len(text):
-                raise self.fail("a [ without its ]", opened)
-            if text[self.at] == "]" and not first:
-                self.at += 1
-                break
-            first = False
-            low = self._class_item(names)
-            if low is None:
-                continue
-            if text.startswith("-", self.at) and text[self.at + 1 : self.at + 2] not in {
-                "]",
-                "",
-            }:
-                dash = self.at
-                self.at += 1
-                high = self._class_item(names)
-                if high is None:  # [a-\d]: the dash is meant
-                    ranges += [(low, low), (45, 45)]
-                    continue
-                if high < low:
-                    raise self.fail("a range that runs downwards", dash)
-                ranges.append((low, high))
-            else:
-                ranges.append((low, low))
-        return Class(tuple(ranges), tuple(names), negated, fold)
-
-    def _class_item(self, names: list[str]) -> int | None:
-        """The next code point of a class; None when a name was added to `names` instead."""
-        text, started = self.text, self.at
-        here = text[self.at]
-        if here == "[" and text.startswith("[:", self.at):
-            end = text.find(":]", self.at + 2)
-            name = text[self.at + 2 : end].lstrip("^") if end > 0 else ""
-            if name in _POSIX:
-                names.append(text[self.at + 1 : end + 1])
-                self.at = end + 2
-                return None
-        if here != "\\":
-            self.at += 1
-            return ord(here)
-        letter = text[self.at + 1 : self.at + 2]
-        self.at += 2
-        if not letter:
-            raise self.fail("a [ without its ]", started)
-        if letter in _NAMED:
-            names.append(letter)
-            return None
-        if letter in "pP":
-            names.append(self._property(letter, started))
-            return None
-        if letter in "EQ":
-            return None
-        if letter == "b":
-            return 8
-        if letter in {"N", "R"}:
-            raise self.fail(f"\\{letter} inside a class", started)
-        return self._code(letter, started)
-
-
-# Letters that mean themselves, and of which none has a quantifier.
-_PLAIN = re.compile(r"[A-Za-z0-9_,;:'\"@%&~=<>/!-]+(?![*+?{])")
-_WHOLE_CLASS = re.compile(r"\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*+\]")
-
-
-@lru_cache(maxsize=1024)
-def _class_of(text: str, fold: bool) -> Class | None:
-    """The class of which this is the whole text; None where it is not, or is wrong."""
-    reader = _Reader(text, MAX_REPEAT)
-    try:
-        found = reader.fresh_class(fold)
-    except PatternError:
-        return None
-    return found if reader.at == len(text) else None
-
 
 @lru_cache(maxsize=512)
 def _plain(letter: str, fold: bool) -> Char:
     return Char(ord(letter), fold)
-
-
-def beyond(node: Node) -> list[Beyond]:
-    """Everything in the tree that RE2 cannot run, in reading order."""
-    found: list[Beyond] = []
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        match item:
-            case Beyond():
-                found.append(item)
-                if item.inside is not None:
-                    stack.append(item.inside)
-            case Sequence(items=items):
-                stack.extend(items)
-            case Choice(options=options):
-                stack.extend(options)
-            case Repeat(item=inner):
-                stack.append(inner)
-            case _:
-                pass
-    return sorted(found, key=lambda item: item.column)
-
-
-def branches(node: Node) -> list[Node]:
-    """The alternatives of a tree, each a tree of its own, or the tree alone.
-
-    Taken apart are choices at the top, and those beside which only zero-width places stand.
-    """
-    found: list[Node] = []
-    left = [node]
-    while left:
-        item = left.pop()
-        options = _options(item)
-        if options and len(found) + len(left) + len(options) <= MAX_BRANCHES:
-            left += reversed(options)
-        else:
-            found.append(item)
-    return found
-
-
-def _options(node: Node) -> list[Node]:
-    if isinstance(node, Choice):
-        return list(node.options)
-    if not isinstance(node, Sequence):
-        return []
-    choices = [n for n, item in enumerate(node.items) if not isinstance(item, Assertion)]
-    if len(choices) != 1:
-        return []
-    at = choices[0]
-    return [
-        Sequence((*node.items[:at], option, *node.items[at + 1 :]))
-        for option in _options(node.items[at])
-    ]

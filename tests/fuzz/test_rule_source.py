@@ -16,7 +16,7 @@ from filterd.ruleset.match import Matcher, compile_pattern
 from filterd.ruleset.position import Positions
 from filterd.ruleset.program import compile_program
 from filterd.ruleset.source import Declarations, read_text
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 from tests.support.builders import a_transaction
 
 pytestmark = pytest.mark.fuzz

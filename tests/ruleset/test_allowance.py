@@ -11,7 +11,7 @@ import pytest
 from filterd.ruleset import RuleSettings, load
 from filterd.ruleset.allowance import Allowance, give_up, is_used_up
 from filterd.ruleset.match import Matcher, compile_pattern
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 from tests.support.builders import a_transaction
 from tests.support.speed import is_within
 

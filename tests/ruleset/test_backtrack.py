@@ -13,7 +13,8 @@ from filterd.ruleset.allowance import Allowance
 from filterd.ruleset.backtrack import Backtracking
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.engine import engine
-from filterd.ruleset.syntax import PatternError, parse
+from filterd.ruleset.syntax import parse
+from filterd.ruleset.tree import PatternError
 from tests.support.speed import is_within
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.ruleset.engine import PATTERN_MEMORY, engine, forget
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 
 
 def test_what_was_forgotten_is_compiled_again_and_matches_as_before() -> None:

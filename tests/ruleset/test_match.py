@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.gate import Gate
 from filterd.ruleset.match import Matcher, compile_pattern
-from filterd.ruleset.syntax import PatternError, parse
+from filterd.ruleset.syntax import parse
+from filterd.ruleset.tree import PatternError
 from tests.ruleset.patterns import patterns, texts
 from tests.support.speed import is_within
 

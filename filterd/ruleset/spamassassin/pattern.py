@@ -16,7 +16,8 @@ from filterd.ruleset.emit import to_re2
 from filterd.ruleset.engine import engine
 from filterd.ruleset.literal import Needed, needed
 from filterd.ruleset.match import Pattern
-from filterd.ruleset.syntax import PatternError, beyond, branches, parse
+from filterd.ruleset.syntax import parse
+from filterd.ruleset.tree import PatternError, beyond, branches
 
 MAX_REPEAT = 65_535  # PCRE2's own ceiling
 MAX_LENGTH = 262_144  # characters; tags of replace_tag make 220,000 of 2,000

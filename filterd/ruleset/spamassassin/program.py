@@ -23,7 +23,7 @@ from filterd.ruleset.spamassassin.pattern import compile_literal, split_literal
 from filterd.ruleset.spamassassin.replace import replace_tags
 from filterd.ruleset.spamassassin.source import Imported, Kind, Rule
 from filterd.ruleset.spamassassin.view import View
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 
 if TYPE_CHECKING:
     from filterd.core.transaction import Transaction

@@ -9,7 +9,7 @@ import pytest
 from filterd.ruleset.backtrack import Backtracking
 from filterd.ruleset.match import Pattern
 from filterd.ruleset.spamassassin.pattern import compile_literal, split_literal
-from filterd.ruleset.syntax import PatternError
+from filterd.ruleset.tree import PatternError
 
 
 def compile_all(text: str) -> list[Pattern]:

@@ -15,7 +15,8 @@ import re2
 from filterd.ruleset.emit import to_re2
 from filterd.ruleset.spamassassin.source import Lists
 from filterd.ruleset.spamassassin.view import View
-from filterd.ruleset.syntax import PatternError, beyond, parse
+from filterd.ruleset.syntax import parse
+from filterd.ruleset.tree import PatternError, beyond
 
 COMPARISON = re.compile(r"\s*(<=?|>=?|==|!=)\s*(-?\d{1,9})\s*\Z")
 Arguments = Sequence[str]
