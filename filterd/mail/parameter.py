@@ -23,10 +23,11 @@ _TYPE = re.compile(
     r"\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)\s*+/\s*+([!#$%&'*+.0-9A-Z^_`a-z{|}~-]+)"
 )
 _TOKEN = re.compile(r"\s*+([^\s;()\"=/]++)")
-# A bare value goes on over white space (`name=my file.exe`), but not over another `name=`.
+# A bare value goes on over white space (`name=my file.exe`), but not over another `name=`. Its last star gives nothing
+# back, as nothing stands behind it; written possessive (*+), CPython 3.11.2, Debian's, reads too far.
 _PARAMETER = re.compile(
     r"""[;\s]*+([^\s;="()]++)\s*+=\s*+"""
-    r"""(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;\s]*+(?:\s++(?![^\s;="()]++\s*+=)[^;\s]++)*+))|[;\s]++|[^;]++""",
+    r"""(?:"((?:[^"\\]++|\\.)*+)(?:"|\Z)|([^;\s]*+(?:\s++(?![^\s;="()]++\s*+=)[^;\s]++)*))|[;\s]++|[^;]++""",
     re.DOTALL,
 )
 _SECTION = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*)?\Z")
