@@ -37,13 +37,20 @@ def test_free_pages_between_used_ones_are_given_back() -> None:
 LIBRARIES = """
 import ctypes, sqlite3
 from filterd.serve import memory
-def shared():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[2])
+def resident():
+    total, is_library = 0, False
+    with open("/proc/self/smaps") as smaps:
+        for line in smaps:
+            first, *rest = line.split()
+            if not first.endswith(":"):
+                is_library = ".so" in line and rest[0] != "rw-p"
+            elif first == "Rss:" and is_library:
+                total += int(rest[0])
+    return total
 sqlite3.connect(":memory:").execute("select 1")
-before = shared()
+before = resident()
 memory.leave(memory.untouched_libraries())
-after = shared()
+after = resident()
 assert sqlite3.connect(":memory:").execute("select 7").fetchone() == (7,)
 print(before, after, ctypes.CDLL(None).getpid() > 0)
 """
