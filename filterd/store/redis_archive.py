@@ -22,8 +22,9 @@ from filterd.store.settings import StoreSettings
 LOOK_BACK = 16  # blocks before the current one that may be waiting for their sealer
 KEEP_SECONDS = 400 * 86400  # garbage of an installation that is gone
 
-# KEYS: fresh; ARGV: size of a block, seconds to keep, rows... -> how many fitted, length after.
+# KEYS: fresh, body (there is one once the block is sealed: nothing comes behind it); ARGV: size of a block, seconds to keep, rows... -> how many fitted, length after.
 APPEND = Script("""
+if redis.call('EXISTS', KEYS[2]) == 1 then return {0, tonumber(ARGV[1])} end
 local held = redis.call('LLEN', KEYS[1])
 local fits = math.min(#ARGV - 2, math.max(0, tonumber(ARGV[1]) - held))
 for index = 1, fits do redis.call('RPUSH', KEYS[1], ARGV[index + 2]) end
@@ -49,21 +50,18 @@ class RedisArchive:
         self._door = Door(settings, "history", self._write_current)
         self._current_key = f"{self._door.root}{{h}}:current"
         self._bounds_key = f"{self._door.root}{{h}}:bounds"
-        self._current = -1
 
     def append(self, rows: Sequence[Row]) -> None:
         left = [_bytes(row) for row in rows]
+        block = self._read_current()
         while left:
-            if self._current < 0:
-                self._current = self._read_current()
-            block = self._current
-            key = self._key(block, "fresh")
-            fitted, length = self._door.run(APPEND, [key], BLOCK, KEEP_SECONDS, *left)
+            keys = [self._key(block, "fresh"), self._key(block, "body")]
+            fitted, length = self._door.run(APPEND, keys, BLOCK, KEEP_SECONDS, *left)
             left = left[fitted:]
             if length >= BLOCK:
                 if fitted:
                     self._seal(block)
-                self._current = self._door.run(ADVANCE, [self._current_key], block)
+                block = self._door.run(ADVANCE, [self._current_key], block)
 
     def fresh(self) -> Sequence[Row]:
         keys = (self._key(block, "fresh") for block in self._open_blocks())
