@@ -371,6 +371,13 @@ SCENES: Sequence[Scene] = (
         {**code("250"), "untagged": lambda result: result.status.startswith("No,")},
     ),
     Scene(
+        "An order, after five such were learned as ham",
+        SHOP_HOST,
+        lambda: invoice(9),
+        {**code("250"), **hit("CLASSIFIER_HAM", most=-1.0)},
+        learn=("ham", [invoice(number) for number in range(1, 6)]),
+    ),
+    Scene(
         "The next one, after five were learned as spam",
         SHOP_HOST,
         lambda: offer(9),
@@ -379,13 +386,6 @@ SCENES: Sequence[Scene] = (
             **hit("CLASSIFIER_SPAM", least=1.9),
         },  # 2.0 is the most without local ham
         learn=("spam", [offer(number) for number in range(1, 6)]),
-    ),
-    Scene(
-        "An order, after five such were learned as ham",
-        SHOP_HOST,
-        lambda: invoice(9),
-        {**code("250"), **hit("CLASSIFIER_HAM", most=-1.0)},
-        learn=("ham", [invoice(number) for number in range(1, 6)]),
     ),
     Scene(
         "A MIME bomb: 200 levels, 4,000 parts",

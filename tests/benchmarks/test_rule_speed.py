@@ -18,7 +18,6 @@ FREQUENCIES = {
     "e": 12, "t": 9, "a": 8, "o": 8, "i": 7, "n": 7, "s": 6, "h": 6, "r": 6, "d": 4, "l": 4, "c": 3, "u": 3, "m": 2, "w": 2, "f": 2, "g": 2, "y": 2, "p": 2, "b": 2, "v": 1, "k": 1
 }  # fmt: skip
 BUDGET = 0.0006  # seconds of CPU a message
-NEIGHBOURS = 1.5  # their use of the caches is seen by no yardstick
 
 
 def vocabulary(chance: random.Random) -> list[str]:
@@ -64,4 +63,4 @@ def test_a_thousand_rules_within_the_budget(shape: str) -> None:
         best = min(best, (time.thread_time() - started) / len(texts))
         if best <= BUDGET:
             break
-    assert is_within(best, BUDGET * NEIGHBOURS)
+    assert is_within(best, BUDGET)
