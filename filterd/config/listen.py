@@ -8,6 +8,7 @@ understood, so that an admin can paste what stands in main.cf or sendmail.mc.
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated, Any
@@ -62,6 +63,20 @@ class Socket:
             if ":" in self.host
             else f"inet:{self.host}:{self.port}"
         )
+
+    def connect(self, seconds: float = 5.0) -> socket.socket:
+        """A connection to who listens there, on this machine where that is everywhere. Raises OSError."""
+        if self.is_unix:
+            channel = socket.socket(socket.AF_UNIX)
+            channel.settimeout(seconds)
+            try:
+                channel.connect(self.path)
+            except OSError:
+                channel.close()
+                raise
+            return channel
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return socket.create_connection((host, self.port), seconds)
 
     def __str__(self) -> str:
         return self.postfix

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,3 +70,24 @@ def test_modes_are_octal(value: object, mode: int) -> None:
 def test_what_is_no_mode_says_so(value: object) -> None:
     with pytest.raises(ValueError):
         parse_mode(value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_who_listens_everywhere_is_met_here(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        listen = Socket(host=host, port=server.getsockname()[1])
+        listen.connect().close()
+        peer, _ = server.accept()
+        peer.close()
+    with pytest.raises(ConnectionRefusedError):
+        listen.connect()
+
+
+def test_a_unix_socket_without_a_server_is_an_error(tmp_path: Path) -> None:
+    path = str(tmp_path / "milter.sock")
+    with pytest.raises(FileNotFoundError):
+        Socket(path=path).connect()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        Socket(path=path).connect().close()

@@ -12,7 +12,6 @@ import ctypes
 import os
 import pwd
 import shutil
-import socket
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -457,13 +456,7 @@ def rules(directory: Path, summary: str, now: float) -> Iterator[Finding]:
 def reachable(name: str, listen: Socket) -> Finding:
     """Does something answer there, for us?"""
     try:
-        if listen.is_unix:
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(5)
-                probe.connect(listen.path)
-        else:
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
-            socket.create_connection((host, listen.port), 5).close()
+        listen.connect().close()
     except OSError as error:
         return failure(
             name,

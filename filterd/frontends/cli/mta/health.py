@@ -160,16 +160,8 @@ def connect_as(account: pwd.struct_passwd, listen: Socket) -> str:
 
 
 def _connect(listen: Socket) -> str:
-    import socket
-
     try:
-        if listen.is_unix:
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(5)
-                probe.connect(listen.path)
-        else:
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
-            socket.create_connection((host, listen.port), 5).close()
+        listen.connect().close()
     except OSError as error:
         return error.strerror or str(error)
     return ""
