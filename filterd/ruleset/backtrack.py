@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pcre2
 
 from filterd.ruleset.allowance import give_up, is_used_up
+from filterd.ruleset.engine import Engine, Span
 from filterd.ruleset.tree import PatternError
 
 # Seconds of CPU a message; the 1,300 such rules of SpamAssassin take 0.02 on public mail.
@@ -31,7 +31,7 @@ class Backtracking:
         self,
         source: bytes,
         flags: str,
-        loose: Any,
+        loose: Engine,
         *,
         steps: int,
         name: str,
@@ -49,34 +49,34 @@ class Backtracking:
         except pcre2.LibraryError as error:
             raise PatternError(f"PCRE2: {error}") from None
 
-    def search(self, text: bytes, pos: int = 0, endpos: int | None = None) -> Any:
-        """The first match that begins at or behind `pos`, or None; what follows `endpos` is seen too."""
-        end = len(text) if endpos is None else endpos
-        while pos <= end:
-            loosely = self.loose.search(text, pos)
+    def search(self, text: bytes, start: int, end: int) -> Span | None:
+        """The first match that begins at `start` or later, or None; what follows `end` is seen too."""
+        while start <= end:
+            loosely = self.loose.search(text, start, len(text))
             if loosely is None:
                 return None
             if is_used_up():
-                return self._give_up()
+                break
             try:
-                found = self._compiled.match(text, loosely.start())
-            except pcre2.LibraryError:  # a limit was reached
-                return self._give_up()
+                found = self._compiled.match(text, loosely[0])
+            except pcre2.LibraryError:
+                break
             if found is not None:
-                return found
-            pos = loosely.start() + 1
+                return found.span()
+            start = loosely[0] + 1
+        else:
+            return None
+        # left by `break`: some limit was reached
+        self._exhausted[self._name] += 1
+        give_up(self._name)
         return None
 
-    def finditer(self, text: bytes) -> Iterator[Any]:
+    def spans(self, text: bytes) -> Iterator[Span]:
         """Matches from left to right, none overlapping; stops at a limit."""
-        pos = 0
-        while pos <= len(text):
-            found = self.search(text, pos)
+        start = 0
+        while start <= len(text):
+            found = self.search(text, start, len(text))
             if found is None:
                 return
             yield found
-            pos = max(found.end(), pos + 1)
-
-    def _give_up(self) -> None:
-        self._exhausted[self._name] += 1
-        give_up(self._name)
+            start = max(found[1], start + 1)

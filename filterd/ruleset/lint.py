@@ -167,7 +167,7 @@ class _Linter:
                 yield self.say(Level.WARNING, origin, message, "match", index)
         for pattern in looker.patterns:
             index = written.index(pattern.source) if pattern.source in written else 0
-            if pattern.engine.search(b"") is not None and looker.rule.count is None:
+            if pattern.is_in(b"") is not None and looker.rule.count is None:
                 message = f"{name}: the pattern matches the empty text, so it always hits"
                 yield self.say(Level.WARNING, origin, message, "match", index)
             if pattern.engine.programsize > HEAVY:

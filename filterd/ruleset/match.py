@@ -13,17 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import re2
 
 from filterd.ruleset.allowance import give_up, is_used_up
 from filterd.ruleset.emit import to_re2
-from filterd.ruleset.engine import Engine, engine
+from filterd.ruleset.engine import Engine, Span, engine
 from filterd.ruleset.gate import Gate
 from filterd.ruleset.literal import BOUNDARY, Needed, Run, needed
 from filterd.ruleset.syntax import parse
 from filterd.ruleset.tree import HINTS, Node, PatternError, beyond, branches
+
+if TYPE_CHECKING:
+    from filterd.ruleset.backtrack import Backtracking
 
 SET_MEMORY = 32 << 20  # bytes; what a set may use, not what it does
 DENSE = (
@@ -78,20 +81,20 @@ class Pattern:
     """One compiled pattern; `source` as it was written."""
 
     source: str
-    engine: Any  # Engine, or one that backtracks and has an Engine as `loose`
+    engine: Engine | Backtracking
     needed: Needed
     begins_with_word: bool = False  # a match begins where a word of `needed.words` does
 
     @property
     def linear(self) -> Engine:
         """The RE2 pattern that matches wherever this does, if no other than this one."""
-        return getattr(self.engine, "loose", self.engine)  # type: ignore[no-any-return]
+        return self.engine if isinstance(self.engine, Engine) else self.engine.loose
 
-    def is_in(self, text: bytes) -> tuple[int, int] | None:
+    def is_in(self, text: bytes) -> Span | None:
         """The first match in the text as (start, end), or None."""
-        return self._search(text, 0, len(text))
+        return self.engine.search(text, 0, len(text))
 
-    def is_near(self, text: Text, places: Sequence[int]) -> tuple[int, int] | None:
+    def is_near(self, text: Text, places: Sequence[int]) -> Span | None:
         """The first match found, given where its words begin, in any order."""
         need = self.needed
         size = len(text.data)
@@ -101,36 +104,32 @@ class Pattern:
             or len(places) * DENSE > size
             or text.has(need.runs)
         ):
-            return self._search(text.data, 0, size)
+            return self.engine.search(text.data, 0, size)
         # A word that begins with white space may begin later in it.
         reach = need.width + Run.SPACE.value
         if self.begins_with_word:
+            linear = self.linear
             for place in places:
-                match = self.engine.match(text.data, place, min(size, place + reach))
+                match = linear.match(text.data, place, min(size, place + reach))
                 if match is not None:
-                    return match.span()  # type: ignore[no-any-return]
+                    return match
             return None
         started = ended = -1  # of the span that is open
         for place in sorted(places):
             start = max(0, place - need.before)
             if start > ended:
-                if (
-                    ended >= 0
-                    and (found := self._search(text.data, started, ended)) is not None
-                ):
-                    return found
+                if ended >= 0:
+                    found = self.engine.search(text.data, started, ended)
+                    if found is not None:
+                        return found
                 started = start
             ended = min(size, place + reach)
-        return self._search(text.data, started, ended)
-
-    def _search(self, text: bytes, start: int, end: int) -> tuple[int, int] | None:
-        found = self.engine.search(text, start, end)
-        return None if found is None else found.span()
+        return self.engine.search(text.data, started, ended)
 
     def count(self, text: bytes, most: int) -> int:
         """How many matches there are, no two overlapping, at most `most`."""
         number = 0
-        for _ in self.engine.finditer(text):
+        for _ in self.engine.spans(text):
             number += 1
             if number >= most:
                 break

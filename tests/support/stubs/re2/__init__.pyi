@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, AnyStr, Generic
 
+from re2 import _re2
+
 class error(Exception): ...  # noqa: N801
 
-class Options:
+class Options(_re2.RE2.Options):
     max_mem: int
     log_errors: bool
     case_sensitive: bool

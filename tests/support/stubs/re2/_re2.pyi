@@ -1,0 +1,16 @@
+"""What we call of the module in C++ under google-re2."""
+
+from typing import Any
+
+class RE2:
+    class Options: ...
+    class Anchor:
+        UNANCHORED: Any
+        ANCHOR_START: Any
+    def __init__(self, pattern: bytes, options: Options) -> None: ...
+    def ok(self) -> bool: ...
+    def error(self) -> bytes: ...
+    def ProgramSize(self) -> int: ...  # noqa: N802
+    def Match(  # noqa: N802
+        self, anchor: Any, text: bytes, pos: int, endpos: int
+    ) -> list[tuple[int, int]]: ...
