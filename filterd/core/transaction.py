@@ -22,9 +22,13 @@ Address = IPv4Address | IPv6Address
 
 
 def client_address(text: str) -> Address | None:
-    """The IP of that text, IPv4-mapped IPv6 as IPv4; None for a socket path or "unknown"."""
+    """The IP of that text, IPv4-mapped IPv6 as IPv4; None for a socket path or "unknown".
+
+    The zone index of a link-local client (fe80::1%eth0) names an interface of this machine: it is
+    no part of the address, and an address that has one has no name in the DNS.
+    """
     try:
-        address = ip_address(text.removeprefix("IPv6:"))
+        address = ip_address(text.removeprefix("IPv6:").partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

@@ -14,6 +14,7 @@ from tests.support.builders import a_transaction
         ("2001:DB8::1", "2001:db8::1"),
         ("IPv6:2001:db8::1", "2001:db8::1"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("IPv6:fe80::1%eth0", "fe80::1"),
         ("unknown", None),
         ("/var/run/sock", None),
         ("", None),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from filterd.core.transaction import client_address
 from filterd.frontends.cli.context import (
     EXIT_NO,
     EXIT_OK,
@@ -95,10 +96,7 @@ def matches(
     address: str, settings: FilterSettings, files: Sequence[tuple[str, str, AdminList]]
 ) -> Iterator[Match]:
     """Everything that speaks of a client address, a mail address or a domain."""
-    try:
-        client = ip_address(address.removeprefix("IPv6:"))
-    except ValueError:
-        client = None
+    client = client_address(address)
     for name, _, content in files:
         if client is not None:
             entry = content.client(client)
