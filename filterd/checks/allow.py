@@ -24,7 +24,7 @@ from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply
 from filterd.mail.domain import organizational
-from filterd.store.listfile import AdminList, Entry, lists
+from filterd.store.listfile import AdminList, Entry, lists, mistakes
 
 ALLOW_CLIENT = "ALLOW_CLIENT"
 ALLOW_SENDER = "ALLOW_SENDER"
@@ -54,6 +54,12 @@ class Settings(CheckSettings):
         description="reject: refuse at RCPT (or at end-of-message for authors). score: only the score"
         " of DENY_CLIENT or DENY_SENDER counts.",
     )
+
+    def warnings(self) -> Iterable[str]:
+        for text in mistakes(self.allow_files, is_allow=True):
+            yield f"allow_files: {text}"
+        for text in mistakes(self.deny_files):
+            yield f"deny_files: {text}"
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

@@ -21,7 +21,7 @@ from filterd.core.settings import Duration
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
 from filterd.store import keys
-from filterd.store.listfile import lists
+from filterd.store.listfile import lists, mistakes
 
 CLIENT = "TRAP_CLIENT"
 RECIPIENT = "TRAP_RECIPIENT"
@@ -44,6 +44,9 @@ class Settings(CheckSettings):
         default=("ALLOW_CLIENT", "ALLOW_SENDER", "DNSWL_*"),
         description="Symbols of clients that are never listed; * at the end stands for anything.",
     )
+
+    def warnings(self) -> Iterable[str]:
+        return (f"files: {text}" for text in mistakes(self.files))
 
 
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:

@@ -55,44 +55,56 @@ def decode(
 
     `locate` says in which file a dotted key was set ("" when unknown).
     """
-    problems = [
-        ConfigProblem(locate(key), key, f"expected {expected}, got {_show(key, value)}")
-        for key, value, expected in _untypable("", table)
-    ]
-    if problems:
-        raise ConfigError(problems)
+    problems: dict[str, ConfigProblem] = {}
+
+    def wrong(key: str, value: Any, expected: str) -> None:
+        text = f"expected {expected}, got {_show(key, value)}"
+        problems[key] = ConfigProblem(locate(key), key, text)
+
+    plain = _typable("", table, wrong)
     try:
         # Through JSON, because pydantic's strict mode then still takes an array for a tuple and a
         # text for a path or an enum, and refuses everything else that is not what it says.
-        return model.model_validate_json(json.dumps(table), strict=True)
+        settings = model.model_validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
-        raise ConfigError(_problems(model, table, error, locate)) from None
+        for problem in _problems(model, plain, error, locate):
+            problems.setdefault(problem.where, problem)
+    if problems:
+        raise ConfigError(problems.values())
+    return settings
 
 
-def _untypable(prefix: str, value: Any) -> Iterator[tuple[str, Any, str]]:
-    """The values that TOML has and no setting takes: dates, infinities, NaN."""
+def _typable(prefix: str, value: Any, wrong: Callable[[str, Any, str], None]) -> Any:
+    """`value` with null for what TOML has and no setting takes: dates, infinities, NaN."""
     match value:
         case Mapping():
-            for key, item in value.items():
-                yield from _untypable(f"{prefix}.{key}" if prefix else str(key), item)
+            return {
+                key: _typable(f"{prefix}.{key}" if prefix else str(key), item, wrong)
+                for key, item in value.items()
+            }
         case list():
-            for index, item in enumerate(value):
-                yield from _untypable(f"{prefix}[{index}]", item)
+            return [
+                _typable(f"{prefix}[{index}]", item, wrong) for index, item in enumerate(value)
+            ]
         case float() if not math.isfinite(value):
-            yield prefix, value, "a finite number"
+            wrong(prefix, value, "a finite number")
         case str() if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-            yield prefix, "a lone surrogate", "a text of whole characters"
+            wrong(prefix, "a lone surrogate", "a text of whole characters")
         case str() | int() | float() | None:
-            pass
+            return value
         case _:
-            yield prefix, value, "a text, a number or a list"
+            wrong(prefix, value, "a text, a number or a list")
+    return None
 
 
 def _problems(
     model: type[BaseModel], table: Mapping[str, Any], error: ValidationError, locate: Locate
 ) -> list[ConfigProblem]:
     found: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for item in errors:
+        if item["type"] == "too_short" and any(item["loc"] == e["loc"][:-1] for e in errors):
+            continue  # short only by the entries that are wrong
         at = _walk(table, item["loc"], keep_last=item["type"] == "missing")
         key = dotted(at)
         words = _word(
@@ -141,6 +153,13 @@ def _word(
     if kind in _RANGES:
         words, bound = _RANGES[kind]
         return f"{words} {_plain(context[bound])}{got}"
+    if kind in {"too_short", "too_long"}:
+        words, bound = (
+            ("least", "min_length") if kind == "too_short" else ("most", "max_length")
+        )
+        return (
+            f"expected at {words} {context[bound]} in the list, got {context['actual_length']}"
+        )
     if kind in {"value_error", "assertion_error"}:
         text = str(context.get("error", message))
         return text if " got " in text or isinstance(value, Mapping) else text + got

@@ -8,8 +8,10 @@ Not here: decoding and its messages (config.decode), files and environment (conf
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from grp import getgrnam
 from pathlib import Path
+from pwd import getpwnam
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, create_model, model_validator
@@ -198,6 +200,33 @@ class FilterSettings(Settings):
             if self.local_domains and not getattr(found[name], key):
                 found[name] = found[name].model_copy(update={key: self.local_domains})
         return found
+
+    def warnings(self) -> Iterator[str]:
+        """What an admin should know about these settings though the filter runs with them."""
+        for key in ("local_networks", "trusted_networks"):
+            for network in getattr(self, key):
+                if network.prefixlen == 0:
+                    yield f"{key}: {network} is everybody: nobody would be judged as a stranger"
+        yield from self._nobody()
+        for name, settings in self.check_settings.items():
+            for text in settings.warnings():
+                yield f"checks.{name}.{text}"
+
+    def _nobody(self) -> Iterator[str]:
+        """Users and groups that this machine does not know."""
+        milter = self.milter
+        sockets = any(socket.path for socket in milter.sockets)
+        for key, name, find in (
+            ("milter.user", milter.user, getpwnam),
+            ("milter.group", milter.group if milter.user else "", getgrnam),
+            ("milter.socket_owner", milter.socket_owner if sockets else "", getpwnam),
+            ("milter.socket_group", milter.socket_group if sockets else "", getgrnam),
+        ):
+            try:
+                if name:
+                    find(name)
+            except KeyError:
+                yield f'{key}: "{name}" is not known on this machine; it could not start here'
 
     @property
     def run_dir(self) -> Path:

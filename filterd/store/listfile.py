@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
@@ -91,6 +91,22 @@ class AdminList:
                 f"@{domain}"
             )
         return found or self.domain(domain)
+
+
+def read(path: str, *, is_allow: bool = False) -> AdminList:
+    """The list in that file; OSError where it cannot be read."""
+    with Path(path).open("rb") as source:
+        text = source.read(MAX_BYTES).decode("utf-8-sig", "replace")
+    return parse(text, path, is_allow=is_allow)
+
+
+def mistakes(paths: Iterable[str], *, is_allow: bool = False) -> Iterator[str]:
+    """What is wrong with these files: those that cannot be read, and lines that are no entry."""
+    for path in paths:
+        try:
+            yield from map(str, read(path, is_allow=is_allow).problems)
+        except OSError as error:
+            yield f"{path}: {error.strerror}"
 
 
 def parse(text: str, file: str, *, is_allow: bool = False) -> AdminList:
@@ -183,12 +199,10 @@ class ListFile:
 
     def _load(self) -> None:
         try:
-            with Path(self.path).open("rb") as source:
-                text = source.read(MAX_BYTES).decode("utf-8", "replace")
+            found = read(self.path, is_allow=self._is_allow)
         except OSError as error:
             self._unreadable(error)
             return
-        found = parse(text, self.path, is_allow=self._is_allow)
         for problem in found.problems[:20]:
             log.warning("list %s", problem)
         log.info("list %s: %d entries", self.path, len(found))

@@ -5,11 +5,16 @@ Owns:   StoreSettings, HistorySettings.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from filterd.core.settings import Duration, Flag, Settings
+
+_QUERY = re.compile(r"(?:(?:db=\d{1,5}|ssl_\w+=[^&=]+)(?:&|\Z))*\Z")
+_NODE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)(?::(\d{1,5}))?\Z|[0-9A-Fa-f:.]+\Z")
 
 
 class StoreSettings(Settings):
@@ -84,6 +89,29 @@ class StoreSettings(Settings):
         description="Key of those hashes; machines that share a store must share it."
         " Without one, who reads the store can test guesses.",
     )
+
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, url: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            is_right = parts.port != 0 and bool(_QUERY.match(parts.query))
+        except ValueError:
+            is_right = False
+        if not is_right or parts.scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError(
+                'expected "redis://HOST:PORT/DB", "rediss://..." or "unix:///PATH"'
+            )
+        return url
+
+    @field_validator("nodes")
+    @classmethod
+    def _nodes(cls, nodes: tuple[str, ...]) -> tuple[str, ...]:
+        for node in nodes:
+            found = _NODE.match(node)
+            if found is None or not 0 < int(found.group(1) or 1) < 65_536:
+                raise ValueError(f'expected "HOST:PORT", got "{node}"')
+        return nodes
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

@@ -132,6 +132,14 @@ def test_all_mistakes_come_at_once() -> None:
     assert set(found) == {"titel", "inner.count", "inner.kind", "named.a.name", "named.a.nam"}
 
 
+def test_what_no_setting_takes_hides_no_other_mistake() -> None:
+    found = problems(
+        {"title": float("nan"), "inner": {"count": "3", "zones": [float("inf"), {"name": 1}]}}
+    )
+    assert found["title"] == "expected a finite number, got NaN"
+    assert set(found) == {"title", "inner.count", "inner.zones[0]", "inner.zones[1].name"}
+
+
 def test_a_key_like_no_other_lists_what_is_known() -> None:
     assert problems({"zzz": 1})["zzz"] == "unknown key; known here: inner, named, title"
 

@@ -37,11 +37,7 @@ def check(context: Context, as_json: bool) -> int:
     with context.app.build_scanner(loaded.settings, no_dns=True, state="none") as scanner:
         running = [c.name for c in scanner.profiles["default"].plan.checks]
     files = [str(file) for file in loaded.files]
-    warnings = [
-        f"checks.{name}.{text}"
-        for name, settings in loaded.settings.check_settings.items()
-        for text in settings.warnings()
-    ]
+    warnings = list(loaded.settings.warnings())
     if as_json:
         print_json(
             {
