@@ -20,6 +20,7 @@ from filterd.config.decode import all_keys, annotation_at, arms, decode
 from filterd.config.position import Positions
 from filterd.config.settings import SHIPPED, FilterSettings
 from filterd.core.errors import ConfigError, ConfigProblem
+from filterd.core.folder import listed
 
 PREFIX = "FILTERD_"
 CONFIG_VARIABLE = "FILTERD_CONFIG"
@@ -136,14 +137,15 @@ def _main_file(path: Path | None, environment: Mapping[str, str]) -> Path | None
         return path
     if named := environment.get(CONFIG_VARIABLE):
         return Path(named)
-    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    try:
+        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    except PermissionError:
+        return DEFAULT_FILE  # reading it says that it may not be read
 
 
 def _files(main: Path) -> Iterator[Path]:
     yield main
-    folder = main.parent / "conf.d"
-    if folder.is_dir():
-        yield from sorted(p for p in folder.glob("*.toml") if not p.name.startswith("."))
+    yield from listed(main.parent / "conf.d", ".toml")
 
 
 def _add_file(layers: _Layers, file: Path) -> None:
@@ -154,7 +156,7 @@ def _add_file(layers: _Layers, file: Path) -> None:
             raise ConfigError(
                 [ConfigProblem(str(file), "", f"larger than {MAX_FILE_BYTES} bytes")]
             )
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
         table = tomllib.loads(text)
     except ConfigError as error:
         layers.problems.extend(error.problems)

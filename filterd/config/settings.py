@@ -7,6 +7,7 @@ Not here: decoding and its messages (config.decode), files and environment (conf
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from grp import getgrnam
@@ -207,6 +208,9 @@ class FilterSettings(Settings):
             for network in getattr(self, key):
                 if network.prefixlen == 0:
                     yield f"{key}: {network} is everybody: nobody would be judged as a stranger"
+        rules = self.rules.directory
+        if rules != RuleSettings().directory and not os.path.exists(rules):  # noqa: PTH110
+            yield f"rules.directory: there is no folder {rules}"
         yield from self._nobody()
         for name, settings in self.check_settings.items():
             for text in settings.warnings():

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.core.evidence import Evidence, Hit
+from filterd.core.folder import listed
 from filterd.core.shipped import shipped
 from filterd.core.stage import Stage
 from filterd.core.transaction import Transaction
@@ -100,11 +101,7 @@ def rule_files(settings: RuleSettings) -> list[Path]:
     """The rule files in the order in which they are read: shipped ones first, each folder by name."""
     folders = [shipped("rules")] if settings.shipped else []
     folders.append(settings.directory)
-    found: list[Path] = []
-    for folder in folders:
-        if folder.is_dir():
-            found += sorted(path for path in folder.glob("*.toml") if path.is_file())
-    return found
+    return [path for folder in folders for path in listed(folder, ".toml")]
 
 
 def watched_files(settings: RuleSettings) -> list[Path]:
@@ -116,7 +113,7 @@ def cf_files(paths: Iterable[Path]) -> list[Path]:
     """The .cf files of files and folders; those of a folder by name."""
     found: list[Path] = []
     for path in paths:
-        found += sorted(path.glob("*.cf")) if path.is_dir() else [path]
+        found += listed(path, ".cf") if path.is_dir() else [path]
     return found
 
 

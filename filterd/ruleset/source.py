@@ -148,7 +148,7 @@ def read_files(paths: Iterable[Path], into: Declarations, *, max_rules: int = 20
 def read_text(data: bytes | str, file: Path, into: Declarations) -> None:
     """Read one rule file's text; problems are added to `into.problems`."""
     try:
-        text = data if isinstance(data, str) else data.decode("utf-8")
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
         tables = tomllib.loads(text)
     except UnicodeDecodeError as error:
         into.problems.append(ConfigProblem(str(file), "", f"is not UTF-8 ({error.reason})"))

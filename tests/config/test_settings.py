@@ -75,6 +75,7 @@ def test_what_runs_and_is_hardly_meant(tmp_path: Path) -> None:
         FilterSettings,
         {
             "local_networks": ["::/0"],
+            "rules": {"directory": f"{tmp_path}/rules.d"},
             "milter": {"user": "no-such-user", "socket_group": "no-such-group"},
             "checks": {
                 "allow": {"allow_files": [str(listed)], "deny_files": [f"{tmp_path}/deny"]},
@@ -84,6 +85,7 @@ def test_what_runs_and_is_hardly_meant(tmp_path: Path) -> None:
     )
     assert [text.replace(str(tmp_path), "") for text in settings.warnings()] == [
         "local_networks: ::/0 is everybody: nobody would be judged as a stranger",
+        "rules.directory: there is no folder /rules.d",
         'milter.user: "no-such-user" is not known on this machine; it could not start here',
         "checks.trap.files: /traps: No such file or directory",
         'checks.allow.allow_files: /allow: 2: "nonsense" is no network, domain or address',
