@@ -163,4 +163,11 @@ def _invoke(make_app: Callable[[], App], arguments: list[str]) -> int:
         report_config_error(error, as_json="--json" in arguments)
     except FilterdError as error:
         fail(str(error), EXIT_TEMPORARY)
+    except (
+        OSError
+    ) as error:  # a folder that is another's, a full disk: nothing that we did wrong
+        place = f"{error.filename}: " if error.filename else ""
+        who = " (ask as root, or as the user of the service)"
+        hint = who if isinstance(error, PermissionError) else ""
+        fail(f"{place}{error.strerror or error}{hint}")
     return status if isinstance(status, int) else EXIT_OK

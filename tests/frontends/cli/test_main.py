@@ -62,6 +62,25 @@ def test_an_outage_is_status_75(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "filterd: redis: refused\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            PermissionError(13, "Permission denied", "/var/lib/filterd/run"),
+            "filterd: /var/lib/filterd/run: Permission denied"
+            " (ask as root, or as the user of the service)\n",
+        ),
+        (OSError(28, "No space left on device"), "filterd: No space left on device\n"),
+    ],
+    ids=["another's folder", "full disk"],
+)
+def test_what_the_system_refuses_is_said_in_a_line(
+    error: OSError, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(failing(error), ["config", "show"]) == 2
+    assert capsys.readouterr().err == said
+
+
 def test_a_reader_that_leaves_gets_no_traceback() -> None:
     command = f"{sys.executable} -m filterd scan --help | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
