@@ -66,9 +66,8 @@ def test_an_outage_is_status_75(capsys: pytest.CaptureFixture[str]) -> None:
     ("error", "said"),
     [
         (
-            PermissionError(13, "Permission denied", "/var/lib/filterd/run"),
-            "filterd: /var/lib/filterd/run: Permission denied (ask as root, or as the user"
-            + " of the service)\n",
+            PermissionError(13, "Permission denied", "/srv/run"),
+            "filterd: /srv/run: Permission denied (ask as root, or as the user of the service)\n",
         ),
         (OSError(28, "No space left on device"), "filterd: No space left on device\n"),
     ],
