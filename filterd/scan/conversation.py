@@ -12,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filterd.auth import relay
-from filterd.core.check import Check, Services
+from filterd.core.check import Services
 from filterd.core.errors import StoreUnavailable
 from filterd.core.evidence import AuthResult, Delay, Evidence, Failure, Hit, Note, Proposal
 from filterd.core.lookup import Answer, Question, Resolver, tempfail
@@ -32,7 +32,7 @@ from filterd.scan import fields, policy
 
 if TYPE_CHECKING:
     from filterd.scan.scanner import Scanner
-    from filterd.scan.schedule import Plan
+    from filterd.scan.schedule import Plan, Step
 
 log = logging.getLogger("filterd.scan")
 
@@ -168,9 +168,7 @@ class Conversation:
         tx.stage = Stage.EOM
         self._limit(self._scanner.settings.deadline)
         self._prefetch(Stage.EOM)
-        for check in self._plan.running(Stage.EOM):
-            if check.name not in self._done or len(check.runs) > 1:
-                self._run(check)
+        self._run(self._plan.steps(Stage.EOM))
         verdict = self._conclude(started)
         self._scanner.observe(tx, verdict)
         return verdict
@@ -237,17 +235,12 @@ class Conversation:
         if self._is_relayed:
             return GO_ON
         self._prefetch(stage)
-        running = self._plan.running(stage)
-        if not running:
+        steps = self._plan.steps(stage)
+        if not steps:
             return GO_ON
         started = time.perf_counter()
         before = len(tx.evidence)
-        ran: set[str] = set()
-        for check in running:
-            self._needed(check, stage, ran)
-            if check.name not in ran:
-                self._run(check)
-                ran.add(check.name)
+        self._run(steps)
         if stage <= Stage.HELO:
             self._session_evidence = list(tx.evidence)
             self._session_done = set(self._done)
@@ -270,35 +263,34 @@ class Conversation:
         self._scanner.observe(tx, verdict)
         return StageAnswer(delay, verdict)
 
-    def _needed(self, check: Check, stage: Stage, ran: set[str]) -> None:
-        """Run what `check` builds on, where its facts are there already."""
-        for other in self._plan.before(check, stage):
-            if other.name not in self._done:
-                self._needed(other, stage, ran)
-                self._run(other)
-                ran.add(other.name)
-
-    def _run(self, check: Check) -> None:
-        tx, name = self.tx, check.name
-        self._done.add(name)
-        settings = self._profile.plan.settings[name]
-        reason = ""
+    def _run(self, steps: Iterable[Step]) -> None:
+        """Run checks, one after another, and keep what they say."""
+        tx, done = self.tx, self._done
+        monotonic, services = self._scanner.clock.monotonic, self._services
+        word = tx.stage.word
         started = time.perf_counter()
-        if self._scanner.clock.monotonic() > tx.deadline:
-            reason = "no time left"
-        else:
-            try:
-                tx.evidence.extend(check.run(tx, settings, self._services))
-            except StoreUnavailable as error:
-                reason = f"store unavailable: {error}"
-            except Exception as error:
-                log.exception("%s: check %s failed", tx.envelope.queue_id, name)
-                reason = f"{type(error).__name__}: {error}"
-        elapsed = (time.perf_counter() - started) * 1000
-        self._spans.append(Span(name, elapsed, tx.stage.word))
-        if reason:
-            tx.evidence.append(Failure(name, reason, defer=settings.on_error == "defer"))
-            tx.evidence.append(Hit("CHECK_ERROR", f"{name}: {reason}"))
+        for check, settings, is_once in steps:
+            name = check.name
+            if is_once and name in done:
+                continue
+            done.add(name)
+            reason = ""
+            if monotonic() > tx.deadline:
+                reason = "no time left"
+            else:
+                try:
+                    tx.evidence.extend(check.run(tx, settings, services))
+                except StoreUnavailable as error:
+                    reason = f"store unavailable: {error}"
+                except Exception as error:
+                    log.exception("%s: check %s failed", tx.envelope.queue_id, name)
+                    reason = f"{type(error).__name__}: {error}"
+            if reason:
+                tx.evidence.append(Failure(name, reason, defer=settings.on_error == "defer"))
+                tx.evidence.append(Hit("CHECK_ERROR", f"{name}: {reason}"))
+            ended = time.perf_counter()
+            self._spans.append(Span(name, (ended - started) * 1000, word))
+            started = ended
 
     def _conclude(self, started: float) -> Verdict:
         """Score, decide, and say what is to be changed about the message."""

@@ -5,7 +5,8 @@ Owns:   Plan. Unknown names and cycles are ConfigErrors at start.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from filterd.core.check import Check, CheckSettings, no_questions
 from filterd.core.errors import ConfigError, ConfigProblem
@@ -14,10 +15,18 @@ from filterd.core.stage import Stage
 EVERYTHING = "*"  # in `after`: behind all checks that do not say so themselves
 
 
+class Step(NamedTuple):
+    """One check at one stage."""
+
+    check: Check
+    settings: CheckSettings
+    is_once: bool  # not where it has run before in the transaction
+
+
 class Plan:
     """What runs for one profile: checks in order, with their settings. Immutable."""
 
-    __slots__ = ("_asking", "_before", "_running", "by_name", "checks", "settings")
+    __slots__ = ("_asking", "_steps", "by_name", "checks", "settings")
 
     def __init__(
         self, checks: tuple[Check, ...], settings: Mapping[str, CheckSettings]
@@ -29,35 +38,27 @@ class Plan:
         self._asking = {
             s: tuple((c, settings[c.name]) for c in asking if c.stage is s) for s in Stage
         }
-        self._running = tuple(tuple(c for c in checks if s in c.runs) for s in Stage)
-        self._before = {
-            (c.name, stage): tuple(
-                other
-                for other in checks
-                if other.stage <= stage
-                and (
-                    other.name in c.after
-                    or (EVERYTHING in c.after and EVERYTHING not in other.after)
-                )
-            )
-            for c in checks
-            for stage in Stage
-        }
+        self._steps = tuple(tuple(self._steps_at(stage)) for stage in Stage)
 
     def asking(self, stage: Stage) -> tuple[tuple[Check, CheckSettings], ...]:
         """Checks whose questions go out at that stage, with their settings."""
         return self._asking[stage]
 
-    def running(self, stage: Stage) -> tuple[Check, ...]:
-        """Checks that may answer at that stage."""
-        return self._running[stage]
+    def steps(self, stage: Stage) -> tuple[Step, ...]:
+        """What runs at that stage, in order."""
+        return self._steps[stage]
 
-    def before(self, check: Check, stage: Stage) -> tuple[Check, ...]:
-        """The checks that this one builds on and whose facts are there at that stage, in order.
-
-        For "*" all that do not say so themselves.
-        """
-        return self._before[check.name, stage]
+    def _steps_at(self, stage: Stage) -> Iterator[Step]:
+        """The checks that may answer, each behind those it builds on whose facts are there already."""
+        wanted: set[str] = set()
+        for check in reversed(self.checks):  # whoever builds on others stands behind them
+            if stage in check.runs or check.name in wanted:
+                wanted.add(check.name)
+                wanted.update(o.name for o in self.checks if _builds_on(check, o, stage))
+        for check in self.checks:
+            if check.name in wanted:
+                is_once = stage not in check.runs or check.runs == {Stage.EOM}
+                yield Step(check, self.settings[check.name], is_once)
 
     @property
     def stages(self) -> frozenset[Stage]:
@@ -68,6 +69,15 @@ class Plan:
         left_out = frozenset(names)
         kept = tuple(check for check in self.checks if check.name not in left_out)
         return Plan(kept, self.settings)
+
+
+def _builds_on(check: Check, other: Check, stage: Stage) -> bool:
+    """Whether `other` is to have run; for "*" all that do not say so themselves."""
+    if other.stage > stage:
+        return False
+    return other.name in check.after or (
+        EVERYTHING in check.after and EVERYTHING not in other.after
+    )
 
 
 def plan(checks: Iterable[Check], settings: Mapping[str, CheckSettings]) -> Plan:

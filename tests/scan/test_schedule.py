@@ -65,3 +65,32 @@ def test_who_has_no_questions_is_not_asked_for_any() -> None:
     silent, curious = check("a"), replace(check("b"), questions=lambda _tx, _settings: ())
     found = plan([silent, curious], {}).asking(Stage.EOM)
     assert [(each.name, type(settings)) for each, settings in found] == [("b", CheckSettings)]
+
+
+def steps(stage: Stage, *checks: Check) -> list[tuple[str, bool]]:
+    return [(step.check.name, step.is_once) for step in plan(checks, {}).steps(stage)]
+
+
+def test_an_early_stage_runs_what_its_checks_build_on_and_nothing_else() -> None:
+    at_rcpt = frozenset({Stage.RCPT, Stage.EOM})
+    found = steps(
+        Stage.RCPT,
+        check("address", stage=Stage.CONNECT),
+        check("name", "address", stage=Stage.HELO),
+        check("unasked", stage=Stage.HELO),
+        check("body"),
+        replace(check("gate", "name", "body"), runs=at_rcpt),
+    )
+    assert found == [("address", True), ("name", True), ("gate", False)]
+
+
+def test_a_star_at_an_early_stage_stands_behind_all_whose_facts_are_there() -> None:
+    last = replace(check("last", "*"), runs=frozenset({Stage.CONNECT}))
+    found = steps(Stage.CONNECT, last, check("a", stage=Stage.CONNECT), check("b"))
+    assert found == [("a", True), ("last", False)]
+
+
+def test_at_the_end_who_ran_early_runs_again_only_if_it_says_so() -> None:
+    both = replace(check("both"), runs=frozenset({Stage.RCPT, Stage.EOM}))
+    early = replace(check("early"), runs=frozenset({Stage.RCPT}))
+    assert steps(Stage.EOM, check("a"), both, early) == [("a", True), ("both", False)]
