@@ -53,7 +53,7 @@ class Outcome(Enum):
 
     LEARNED = "learned"
     CHANGED = "changed"  # it had another label
-    KNOWN = "known"  # it had this label: nothing was done
+    KNOWN = "known"  # it had this label: nothing was learned
     FORGOTTEN = "forgotten"
     UNKNOWN = "unknown"  # there was nothing to forget
 
@@ -100,9 +100,14 @@ class Learner:
             outcomes.clear()
             events.clear()
             for one, digest, copy in prepared:
-                outcome = _outcome(session, one, digest, {e.digest: e for e, _ in events})
+                batch = {e.digest: e for e, _ in events}
+                outcome = _outcome(session, one, digest, batch)
                 outcomes.append(outcome)
-                if outcome in _WRITTEN:
+                if outcome in _WRITTEN or (
+                    outcome is Outcome.KNOWN
+                    and digest not in batch
+                    and _is_another_voice(session, one, digest)
+                ):
                     events.append((_event(one, digest), copy))
             if self.feed is None:
                 for event, copy in events:
@@ -229,6 +234,15 @@ def _outcome(
     if before.kind is said.kind or (before.is_human and said.origin == "auto"):
         return Outcome.KNOWN  # a machine never outweighs a person
     return Outcome.CHANGED
+
+
+def _is_another_voice(session: JournalSession, said: Said, digest: bytes) -> bool:
+    """Whether a person says what others had said, and stands by it when theirs is taken back."""
+    if said.origin == "auto":
+        return False
+    own = (e for e in session.of(digest) if e.is_human and e.user == said.user)
+    before = standing(own, session.retractions())
+    return before is None or before.kind is not said.kind
 
 
 def _event(said: Said, digest: bytes) -> LabelEvent:

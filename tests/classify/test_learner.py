@@ -136,6 +136,25 @@ def test_unlearning_a_changed_label_brings_the_one_before_back(
     assert odds(classifier, message) > 0
 
 
+@pytest.mark.parametrize("first", [{"user": "mallory"}, {"origin": "auto"}], ids=str)
+def test_who_says_the_same_stands_by_it(
+    learner: Learner, classifier: LiveClassifier, first: dict[str, object]
+) -> None:
+    message = a_mail(1)
+    say(learner, Kind.SPAM, message, at=100.0, **first)
+    assert (
+        say(learner, Kind.SPAM, message, message, user="ann", at=110.0) == [Outcome.KNOWN] * 2
+    )
+    assert say(learner, Kind.SPAM, message, user="ann", at=120.0) == [Outcome.KNOWN]
+    assert say(learner, Kind.HAM, message, origin="auto", at=130.0) == [Outcome.KNOWN]
+    learner.unlearn("mallory", since=0.0, at=200.0)
+    assert odds(classifier, message) > 0
+    assert learner.unlearn("ann", since=0.0, at=300.0) == 1
+    assert say(learner, Kind.FORGET, message) == [
+        Outcome.UNKNOWN if "user" in first else Outcome.FORGOTTEN
+    ]
+
+
 def test_what_is_said_after_unlearning_counts_again(
     learner: Learner, classifier: LiveClassifier
 ) -> None:
