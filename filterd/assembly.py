@@ -88,8 +88,7 @@ _WHY_LENGTH = 10  # 50 bits: a million verdicts collide with a chance of 1 in 2,
 
 def new_why_id() -> str:
     """A short id that a person can quote: reply text, log line, `filterd why`."""
-    bits = secrets.randbits(5 * _WHY_LENGTH)
-    return "".join(_WHY_ALPHABET[(bits >> 5 * n) & 31] for n in range(_WHY_LENGTH))
+    return "".join([_WHY_ALPHABET[byte & 31] for byte in secrets.token_bytes(_WHY_LENGTH)])
 
 
 class NoDns:

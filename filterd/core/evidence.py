@@ -8,13 +8,13 @@ Rules of this file: an AuthResult says what a method found in the RFC's words, a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from filterd.core.verdict import Action, Reply
 from filterd.mail.authres import AuthResult, Property
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A symbol with its weight (multiplier of the configured score, default 1).
 
     `detail` is short, for the log and `why` (the DNS answer, the matched text). `parts` are the

@@ -7,7 +7,7 @@ Not here: how it is packed and kept (store.record, store.archive), how it is tol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply, ScoredHit, Span, Verdict
@@ -70,8 +70,7 @@ class VerdictQuery:
 def _with_members(hits: tuple[ScoredHit, ...]) -> tuple[ScoredHit, ...]:
     """The hits; a cap names the members of its group, since a record keeps no groups."""
     return tuple(
-        replace(
-            cap,
+        cap._replace(
             parts=tuple(
                 (h.symbol, h.points) for h in hits if h.group == cap.group and h.points > 0
             ),

@@ -73,8 +73,7 @@ class Hold:
 Edit = InsertField | DeleteField | ReplaceField | Hold
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredHit:
+class ScoredHit(NamedTuple):
     """A hit with what it counted. `points` are rounded to two decimals before they are summed."""
 
     symbol: str
@@ -94,9 +93,9 @@ class Span(NamedTuple):
     stage: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
-    """The answer to one message (or to one early stage)."""
+    """The answer to one message (or to one early stage); its edits are added by who made it."""
 
     action: Action
     score: float  # the sum of hits' points, exactly, in hundredths

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 class Message:
     """A message as received. Immutable in meaning; derived values are cached properties.
 
-    `size` is the size as sent, which is more than `len(raw)` when only a prefix was kept.
     `marks` names every limit that was reached and every defect met so far ("oversize",
     "too-many-fields", "too-many-parts", ...).
     """
@@ -35,7 +34,7 @@ class Message:
     ) -> None:
         self.header = header
         self.body = body
-        self.size = size or sum([len(f.name) + len(f.raw) + 3 for f in header]) + 2 + len(body)
+        self._size = size
         self._marks = tuple(marks)
         self._lists: dict[str, AddressList] = {}
         self._texts: dict[str, str] = {}
@@ -50,6 +49,13 @@ class Message:
             marks.append("oversize")
         header, offset, defects = split(raw, limits.header_fields, limits.header_bytes)
         return cls(header, raw[offset:], size=size, marks=(*marks, *defects))
+
+    @derived
+    def size(self) -> int:
+        """Bytes as sent, which is more than `len(raw)` when only a prefix was kept."""
+        if self._size:
+            return self._size
+        return sum([len(f.name) + len(f.raw) + 3 for f in self.header]) + 2 + len(self.body)
 
     @derived
     def raw(self) -> bytes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -160,7 +159,7 @@ class Conversation:
 
     def end(self, message: Message, queue_id: str = "") -> Verdict:
         """The message is complete: judge it."""
-        started = time.perf_counter()
+        started = self._scanner.clock.monotonic()
         tx = self.tx
         if queue_id and queue_id != tx.envelope.queue_id:
             tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
@@ -238,21 +237,19 @@ class Conversation:
         steps = self._plan.steps(stage)
         if not steps:
             return GO_ON
-        started = time.perf_counter()
+        started = self._scanner.clock.monotonic()
         before = len(tx.evidence)
         self._run(steps)
         if stage <= Stage.HELO:
             self._session_evidence = list(tx.evidence)
             self._session_done = set(self._done)
         fresh = tx.evidence[before:]
+        if not fresh:
+            return GO_ON
         delay = sum(e.seconds for e in fresh if isinstance(e, Delay))
         self._waited += delay
-        decision = policy.decide(
-            fresh,
-            None,
-            (),
-            allow_discard=self._scanner.settings.allow_discard,
-        )
+        allow_discard = self._scanner.settings.allow_discard
+        decision = policy.decide(fresh, None, (), allow_discard=allow_discard)
         if self._scanner.is_observing:
             return GO_ON
         if decision.action in {Action.ACCEPT, Action.TAG} or decision.reply is None:
@@ -268,14 +265,14 @@ class Conversation:
         tx, done = self.tx, self._done
         monotonic, services = self._scanner.clock.monotonic, self._services
         word = tx.stage.word
-        started = time.perf_counter()
+        started = monotonic()
         for check, settings, is_once in steps:
             name = check.name
             if is_once and name in done:
                 continue
             done.add(name)
             reason = ""
-            if monotonic() > tx.deadline:
+            if started > tx.deadline:
                 reason = "no time left"
             else:
                 try:
@@ -288,7 +285,7 @@ class Conversation:
             if reason:
                 tx.evidence.append(Failure(name, reason, defer=settings.on_error == "defer"))
                 tx.evidence.append(Hit("CHECK_ERROR", f"{name}: {reason}"))
-            ended = time.perf_counter()
+            ended = monotonic()
             self._spans.append(Span(name, (ended - started) * 1000, word))
             started = ended
 
@@ -319,16 +316,8 @@ class Conversation:
         )
         if decision.action in {Action.ACCEPT, Action.TAG, Action.QUARANTINE}:
             notes = [e for e in self.tx.evidence if isinstance(e, Note)]
-            changes = fields.edits(
-                verdict,
-                header,
-                notes,
-                scanner.fields,
-                authserv_id,
-            )
-            verdict = dataclasses.replace(
-                verdict, edits=changes + self._sealed(verdict, changes)
-            )
+            changes = fields.edits(verdict, header, notes, scanner.fields, authserv_id)
+            verdict.edits = changes + self._sealed(verdict, changes)
         return verdict
 
     def _sealed(self, verdict: Verdict, changes: tuple[Edit, ...]) -> tuple[Edit, ...]:
@@ -387,7 +376,7 @@ class Conversation:
             ),
             marks=tuple(sorted(tx.message.marks)) if stage is Stage.EOM else (),
             spans=tuple(self._spans),
-            milliseconds=(time.perf_counter() - started) * 1000,
+            milliseconds=(scanner.clock.monotonic() - started) * 1000,
             delayed=delayed,
             hold=max(0.0, delayed - self._waited),
             stage=stage.word,

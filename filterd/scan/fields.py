@@ -44,15 +44,18 @@ def clean(text: str) -> str:
 def fold(name: str, value: str) -> str:
     """Fold the one-line value of that field at spaces: no line passes 78 where a space allows it."""
     lines: list[str] = []
-    room = _LINE - len(name) - 1  # the first line begins with the name, the others with a tab
-    line, *words = value.split(" ")
-    for word in words:
-        if line.strip() and len(line) + 1 + len(word) > room:
-            lines.append(line)
-            line, room = word, _LINE
-        else:
-            line = f"{line} {word}"
-    lines.append(line)
+    room = max(_LINE - len(name) - 1, 0)  # of the first line; the others begin with a tab
+    rest = value
+    while len(rest) > room:
+        least = len(rest) - len(rest.lstrip()) + 1  # no line of nothing but white space
+        space = rest.rfind(" ", least, room + 1)
+        if space < 0:
+            space = rest.find(" ", least)
+            if space < 0:
+                break
+        lines.append(rest[:space])
+        rest, room = rest[space + 1 :], _LINE
+    lines.append(rest)
     return "\n\t".join(lines)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from filterd.core.evidence import Evidence, Failure, Proposal
+from filterd.core.evidence import AuthResult, Evidence, Failure, Hit, Proposal
 from filterd.core.verdict import Action, Reply
 
 SEVERITY = {action: rank for rank, action in enumerate(Action)}
@@ -44,6 +44,9 @@ class Decision:
     reply: Reply | None = None
 
 
+_NOTHING = Decision(Action.ACCEPT, "")
+
+
 def decide(
     evidence: Iterable[Evidence],
     score: float | None,
@@ -52,20 +55,15 @@ def decide(
     allow_discard: bool = False,
 ) -> Decision:
     """Choose the action; `score` None means "not by score" (an early stage, or switched off)."""
-    best = Decision(Action.ACCEPT, "")
-    outdone = 1  # ranks by which a proposal must be more severe; the score's own rank is enough
-    if score is not None:
-        for name, at in thresholds:
-            if score >= at:
-                action = BY_SCORE[name]
-                best = Decision(
-                    action, f"score {score:.2f} >= {name} {at:g}", REPLIES.get(action)
-                )
-                outdone = 0
+    best = _by_score(score, thresholds)
+    # ranks by which a proposal must be more severe; the score's own rank is enough
+    outdone = 1 if best is _NOTHING else 0
     accepted: Proposal | None = None
     failure: Failure | None = None
     for item in evidence:
         match item:
+            case Hit() | AuthResult():  # nearly all of it
+                pass
             case Proposal(action=Action.ACCEPT):
                 accepted = accepted or item
             case Proposal() if SEVERITY[item.action] >= SEVERITY[best.action] + outdone:
@@ -73,8 +71,6 @@ def decide(
                 outdone = 1
             case Failure(defer=True):
                 failure = failure or item
-            case _:
-                pass
     if accepted is not None and best.action is not Action.ACCEPT:
         return Decision(Action.ACCEPT, accepted.symbol)
     if best.action is Action.DISCARD and not allow_discard:
@@ -87,4 +83,16 @@ def decide(
         )
     if best.action in {Action.ACCEPT, Action.TAG}:
         return Decision(best.action, best.decisive)
+    return best
+
+
+def _by_score(score: float | None, thresholds: Iterable[tuple[str, float]]) -> Decision:
+    """What the highest threshold that was reached asks for."""
+    best = _NOTHING
+    if score is not None:
+        for name, at in thresholds:
+            if score >= at:
+                action = BY_SCORE[name]
+                words = f"score {score:.2f} >= {name} {at:g}"
+                best = Decision(action, words, REPLIES.get(action))
     return best

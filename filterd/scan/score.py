@@ -13,9 +13,11 @@ from typing import Protocol
 from filterd.core.evidence import Evidence, Hit
 from filterd.core.verdict import ScoredHit
 from filterd.limits import LIMITS
+from filterd.ruleset.scores import Score
 
 _MOST = 1e9  # points of one hit
 GROUP_CAP = "GROUP_CAP"
+_UNLISTED = Score()  # of a symbol that no rule file knows
 
 
 class ScoreEntry(Protocol):
@@ -39,7 +41,7 @@ class GroupEntry(Protocol):
 
 
 # A hit, its line of the table, what weight 1 of it is worth, and its points in hundredths.
-_Counted = tuple[Hit, ScoreEntry | None, float, int]
+_Counted = tuple[Hit, ScoreEntry, float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,12 @@ class ScoreTable:
                 hit.symbol,
                 cents / 100,
                 hit.detail[: LIMITS.hit_detail_chars],
-                entry.group if entry is not None else "",
-                entry.describe if entry is not None else "",
-                tuple([(name, share * points) for name, share in hit.parts]),
-                entry is not None and entry.shadow,
+                entry.group,
+                entry.describe,
+                tuple([(name, share * points) for name, share in hit.parts])
+                if hit.parts
+                else (),
+                entry.shadow,
             )
             for hit, entry, points, cents in worth
         ]
@@ -89,17 +93,17 @@ class ScoreTable:
         merged: dict[str, Hit] = {}
         for item in evidence:
             if isinstance(item, Hit):
-                known = merged.get(item.symbol)
-                merged[item.symbol] = item if known is None else _merge(known, item)
+                symbol = item.symbol
+                merged[symbol] = _merge(merged[symbol], item) if symbol in merged else item
         worth: list[_Counted] = []
         total = 0
         by_group: dict[str, int] = {}
         for hit in merged.values():
-            entry = self.scores.get(hit.symbol)
-            points = entry.points if entry is not None and not entry.shadow else 0.0
-            cents = _cents(points * hit.weight)
+            entry = self.scores.get(hit.symbol, _UNLISTED)
+            points = 0.0 if entry.shadow else entry.points
+            cents = _cents(points * hit.weight) if points else 0
             total += cents
-            if cents > 0 and entry is not None and entry.group:
+            if cents > 0 and entry.group:
                 by_group[entry.group] = by_group.get(entry.group, 0) + cents
             worth.append((hit, entry, points, cents))
         over: list[tuple[str, int]] = []

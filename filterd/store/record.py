@@ -299,7 +299,7 @@ class Blind:
             helo="",
             auth_user=self._word(record.auth_user),
             subject="",
-            hits=tuple(replace(hit, detail="") for hit in record.hits),
+            hits=tuple(hit._replace(detail="") for hit in record.hits),
             auth_results=tuple(
                 result._replace(properties=tuple(self._property(p) for p in result.properties))
                 for result in record.auth_results

@@ -154,3 +154,14 @@ def test_reasons_of_failures_are_bounded() -> None:
     )
     assert max(len(line) for line in fold("X", value).split("\n")) < 998
     assert len(value) < 6_000
+
+
+@given(st.text("ab-", max_size=100), st.lists(st.text("ab\t", max_size=99)).map(" ".join))
+def test_a_line_passes_its_room_only_where_no_space_allows_a_fold(
+    name: str, value: str
+) -> None:
+    lines = fold(name, value).split("\n\t")
+    rooms = [max(76 - len(name), 0)] + [77] * (len(lines) - 1)
+    for line, room in zip(lines, rooms, strict=True):
+        if len(line) > room:
+            assert " " not in line.strip()

@@ -74,12 +74,11 @@ def test_there_and_back(record: VerdictRecord) -> None:
 
 
 texts = st.text(max_size=20)
-hits = st.builds(
-    ScoredHit,
+hits = st.tuples(
     st.from_regex(r"[A-Z_]{1,20}", fullmatch=True),
     st.integers(-3000, 3000).map(lambda n: n / 100),
     texts,
-)
+).map(lambda values: ScoredHit(*values))
 
 
 @given(
