@@ -4,6 +4,8 @@ Owns:   `shape` (some 70 words that hold whatever the mail is about) and `order`
 Words alone are a coin toss on mail of a kind never seen; these transfer. What did not, and is left out:
 counts of HTML tags and CSS, shapes of link domains, anything of the Date (models/README.md).
 Numbers become buckets of powers of two, so that a word is met again; a count of none is no word.
+A word is a tuple, its parts in the order in which they are spelt: most are met in every message, and are looked up
+(classify.tokens) in a tenth of the time that text takes to make. No word has True or False where another has a number.
 """
 
 from __future__ import annotations
@@ -11,9 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
-
-import numpy as np
+from itertools import groupby, pairwise
+from typing import TypeAlias
 
 from filterd.classify.source import MAX_PARTS, Source
 from filterd.mail.address import Mailbox
@@ -33,17 +34,17 @@ _KNOWN_X = frozenset({
     "x-sg-eid", "x-mandrill-user", "x-php-originating-script", "x-authenticated-sender",
 })  # fmt: skip
 
+Word: TypeAlias = tuple[str | int, ...]
+
 WEB_LINKS = 40  # links whose host and path are shaped
 BODY_BYTES = 100_000  # looked at for the longest line
-_LF, _CR, _QUOTE = b'\n\r"'
+_QUOTE = b'"'
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]+")
 _NAME_WORDS = re.compile(r"[a-z0-9]{3,}")
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_DIGITS = "0123456789"
-_CLASSES = str.maketrans(
-    dict.fromkeys(_LETTERS, "x")
-    | dict.fromkeys(_LETTERS.upper(), "X")
-    | dict.fromkeys(_DIGITS, "9")
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+_DIGITS = b"0123456789"
+_CLASSES = bytes.maketrans(
+    _LETTERS + _LETTERS.upper() + _DIGITS, b"x" * 26 + b"X" * 26 + b"9" * 10
 )
 _NO_VOWELS = str.maketrans("", "", "aeiouy")
 
@@ -53,7 +54,12 @@ def bucket(number: int) -> int:
     return number.bit_length()
 
 
-def shape(read: Source) -> list[str]:
+def spell(word: Word) -> str:
+    """A word as text, and as what is hashed of it."""
+    return " ".join(map(str, word))
+
+
+def shape(read: Source) -> list[Word]:
     """Words for the build of the message; bounded by what is looked at."""
     mailboxes = read.message.author.mailboxes
     mailbox = mailboxes[0] if mailboxes else None
@@ -69,13 +75,13 @@ def shape(read: Source) -> list[str]:
     ]
 
 
-def order(read: Source) -> list[str]:
+def order(read: Source) -> list[Word]:
     """Each name as spelt, and each pair of neighbours, of the fields an author's side writes."""
     spelt = [(key, _spelling(field.name)) for key, field in read.fields if _is_ordered(key)]
     lower = ["^", *[key[:40] for key, _ in spelt], "$"]
     return [
         *[word for _, word in spelt],
-        *[f"order {first} > {second}" for first, second in pairwise(lower)],
+        *[("order", first, ">", second) for first, second in pairwise(lower)],
     ]
 
 
@@ -87,8 +93,8 @@ def _is_ordered(key: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _spelling(name: str) -> str:
-    return f"spelling {name[:40]}"
+def _spelling(name: str) -> Word:
+    return ("spelling", name[:40])
 
 
 def site_of(domain: str) -> str:
@@ -97,47 +103,49 @@ def site_of(domain: str) -> str:
 
 
 def _digits(text: str) -> int:
-    return text.translate(_CLASSES).count("9")
+    """How many ASCII digits there are; bytes are translated in a tenth of the time of text."""
+    raw = text.encode("utf-8", "replace")
+    return len(raw) - len(raw.translate(None, _DIGITS))
 
 
 @lru_cache(maxsize=512)
-def _domain(domain: str) -> tuple[str, ...]:
+def _domain(domain: str) -> tuple[Word, ...]:
     """The make of the author's domain; most mail is from few."""
     if not domain:
-        return ("domain none",)
+        return (("domain none",),)
     name, _, tld = domain.rpartition(".")
     main = site_of(domain).partition(".")[0].replace("-", "")
     digits, hyphens = _digits(domain), name.count("-")
     vowels = len(name) - len(name.translate(_NO_VOWELS))
     return (
-        f"domain tld {tld}",
-        f"domain labels {domain.count('.')}",
-        f"domain length {len(domain) // 3}",
-        f"domain main length {len(main) // 2}",
-        *([f"domain digits {digits}"] if digits else ()),
-        *([f"domain hyphens {hyphens}"] if hyphens else ()),
-        f"domain vowels {10 * vowels // max(1, len(name))}",
-        f"domain consonants {max(map(len, _CONSONANTS.findall(main)), default=0)}",
+        ("domain tld", tld),
+        ("domain labels", domain.count(".")),
+        ("domain length", len(domain) // 3),
+        ("domain main length", len(main) // 2),
+        *([("domain digits", digits)] if digits else ()),
+        *([("domain hyphens", hyphens)] if hyphens else ()),
+        ("domain vowels", 10 * vowels // max(1, len(name))),
+        ("domain consonants", max(map(len, _CONSONANTS.findall(main)), default=0)),
     )
 
 
-def _address(read: Source, mailbox: Mailbox | None, count: int) -> list[str]:
+def _address(read: Source, mailbox: Mailbox | None, count: int) -> list[Word]:
     field = read.message.header.first("from")
     raw = field.unfolded[:400] if field else b""
-    found = [f"from quotes {_QUOTE in raw}"]
+    found: list[Word] = [("from quotes", _QUOTE in raw)]
     if encoded := raw.count(b"=?"):
-        found.append(f"from encoded {encoded}")
-    found.append(f"from mailboxes {bucket(count)}")
+        found.append(("from encoded", encoded))
+    found.append(("from mailboxes", bucket(count)))
     if mailbox is not None:
         local = mailbox.local[:100]
-        found.append(f"from local length {bucket(len(local))}")
+        found.append(("from local length", bucket(len(local))))
         if digits := _digits(local):
-            found.append(f"from local digits {bucket(digits)}")
-        found.append(f"from name length {bucket(len(mailbox.display))}")
+            found.append(("from local digits", bucket(digits)))
+        found.append(("from name length", bucket(len(mailbox.display))))
     return found
 
 
-def _name(mailbox: Mailbox | None, domain: str) -> list[str]:
+def _name(mailbox: Mailbox | None, domain: str) -> list[Word]:
     """How the display name agrees with the address: brands do, borrowed names do not."""
     name = mailbox.display[:200].lower() if mailbox else ""
     local = mailbox.local[:100].lower() if mailbox else ""
@@ -146,42 +154,49 @@ def _name(mailbox: Mailbox | None, domain: str) -> list[str]:
     in_domain = [word for word in words if len(word) > 3 and word in plain]
     in_local = [word for word in words if word in local]
     return [
-        f"name in domain {bool(in_domain)}",
-        f"name joined in domain {bool(words) and ''.join(words)[:8] in plain}",
-        f"name in local {bool(in_local)}",
-        f"name empty {not name}",
-        f"name words {bucket(len(words))}",
-        f"local in domain {len(local) > 3 and local in domain}",
+        ("name in domain", bool(in_domain)),
+        ("name joined in domain", bool(words) and "".join(words)[:8] in plain),
+        ("name in local", bool(in_local)),
+        ("name empty", not name),
+        ("name words", bucket(len(words))),
+        ("local in domain", len(local) > 3 and local in domain),
     ]
 
 
-def _subject(subject: str) -> list[str]:
+def _subject(subject: str) -> list[Word]:
     size = len(subject)
     end = subject[-1:]
-    found = [
-        f"subject length {bucket(size)}",
-        f"subject words {bucket(len(subject.split()))}",
-        f"subject end {end if end in {'!', '?', '.', ':'} else 'x'}",
+    found: list[Word] = [
+        ("subject length", bucket(size)),
+        ("subject words", bucket(len(subject.split()))),
+        ("subject end", end if end in {"!", "?", ".", ":"} else "x"),
     ]
-    if capitals := 10 * sum(map(str.isupper, subject)) // max(1, size):
-        found.append(f"subject capitals {capitals}")
+    if capitals := 10 * _capitals(subject) // max(1, size):
+        found.append(("subject capitals", capitals))
     counts = [(mark, subject.count(mark)) for mark in "!$?"]
-    found += [f"subject {mark} {bucket(count)}" for mark, count in counts if count]
-    if digits := sum(map(str.isdigit, subject)):
-        found.append(f"subject digits {bucket(digits)}")
-    if not subject.isascii():
-        found.append(f"subject foreign {bucket(sum([c > chr(127) for c in subject]))}")
+    found += [("subject", mark, bucket(count)) for mark, count in counts if count]
+    is_ascii = subject.isascii()
+    if digits := _digits(subject) if is_ascii else sum(map(str.isdigit, subject)):
+        found.append(("subject digits", bucket(digits)))
+    if not is_ascii:
+        found.append(("subject foreign", bucket(sum([c > chr(127) for c in subject]))))
         if emoji := sum([c >= "\U0001f000" for c in subject]):
-            found.append(f"subject emoji {bucket(emoji)}")
+            found.append(("subject emoji", bucket(emoji)))
     start = subject[:4].lower()
     if start.startswith("re:"):
-        found.append("subject re")
+        found.append(("subject re",))
     elif start.startswith(("fwd:", "fw:")):
-        found.append("subject fwd")
+        found.append(("subject fwd",))
     return found
 
 
-def _identity(read: Source, author: str) -> list[str]:
+def _capitals(text: str) -> int:
+    if not text.isascii():
+        return sum(map(str.isupper, text))
+    return len(text) - len(text.encode().translate(None, _LETTERS.upper()))
+
+
+def _identity(read: Source, author: str) -> list[Word]:
     """How the domains of the header agree with the author's."""
     message = read.message
     header = message.header
@@ -196,16 +211,16 @@ def _identity(read: Source, author: str) -> list[str]:
     to = header.value("to")[:200].lower()
     people = message.addresses("to").mailboxes
     return [
-        f"reply-to {replied}",
-        f"message-id {domain == author if identity.strip(' <>') else 'none'} {'.' in domain}",
-        f"message-id site {bool(domain) and site_of(domain) == own}",
-        f"signatures {min(len(signatures), 4)}",
-        f"signature {_signed(signatures[:4], own)}",
-        f"unsubscribe {'list-unsubscribe' in header} {'list-unsubscribe-post' in header}",
-        f"to {'absent' if not to else 'undisclosed' if 'undisclosed' in to else 'given'}",
-        f"to count {bucket(len(people))} {bool(people and people[0].display)}",
-        *(["cc"] if "cc" in header else ()),
-        f"fields {bucket(len(read.fields))}",
+        ("reply-to", replied),
+        ("message-id", domain == author if identity.strip(" <>") else "none", "." in domain),
+        ("message-id site", bool(domain) and site_of(domain) == own),
+        ("signatures", min(len(signatures), 4)),
+        ("signature", _signed(signatures[:4], own)),
+        ("unsubscribe", "list-unsubscribe" in header, "list-unsubscribe-post" in header),
+        ("to", "absent" if not to else "undisclosed" if "undisclosed" in to else "given"),
+        ("to count", bucket(len(people)), bool(people and people[0].display)),
+        *([("cc",)] if "cc" in header else ()),
+        ("fields", bucket(len(read.fields))),
         *_message_id(identity.strip()),
     ]
 
@@ -223,67 +238,69 @@ def _signed(signatures: Sequence[Field], own: str) -> str:
     return found
 
 
-def _message_id(text: str) -> list[str]:
+def _message_id(text: str) -> list[Word]:
     """The make of the Message-ID: programs have their own, senders of bulk invent theirs."""
     left, _, right = text.strip("<>").rpartition("@")
-    classes = left.translate(_CLASSES)
-    marks = sorted(set(classes) - {"x", "X", "9"})
-    runs = [new for old, new in pairwise(classes) if new != old]
+    classes = left.encode("utf-8", "replace").translate(_CLASSES).decode()
+    marks = sorted(set(classes).difference("xX9"))
+    runs = [mark for mark, _ in groupby(classes)]
     return [
-        f"id brackets {text.startswith('<')} {text.endswith('>')}",
-        f"id length {len(left) // 4}",
-        f"id marks {''.join(marks)[:8]}",
-        f"id case {left != left.lower()} digits {10 * classes.count('9') // max(1, len(left))}",
-        f"id labels {right.count('.')}",
-        f"id class {(classes[:1] + ''.join(runs))[:24]}",
+        ("id brackets", text.startswith("<"), text.endswith(">")),
+        ("id length", len(left) // 4),
+        ("id marks", "".join(marks)[:8]),
+        (
+            "id case",
+            left != left.lower(),
+            "digits",
+            10 * classes.count("9") // max(1, len(left)),
+        ),
+        ("id labels", right.count(".")),
+        ("id class", "".join(runs[:24])),
     ]
 
 
-def _parts(read: Source) -> list[str]:
+def _parts(read: Source) -> list[Word]:
     message = read.message
     parts = message.parts[:MAX_PARTS]
-    found = ["parts " + " ".join([part.content_type[:40] for part in parts])]
+    found: list[Word] = [("parts", *[part.content_type[:40] for part in parts])]
     for part in parts:
         if not part.is_multipart:
             found.append(
-                f"part {part.content_type[:40]} {part.transfer_encoding[:20]} "
-                f"{part.charset[:20]} {part.disposition}"
+                (
+                    "part",
+                    part.content_type[:40],
+                    part.transfer_encoding[:20],
+                    part.charset[:20],
+                    part.disposition,
+                )
             )
         if part.filename:
-            found.append(f"file {part.filename[-60:].rpartition('.')[2].lower()[:10]}")
+            found.append(("file", part.filename[-60:].rpartition(".")[2].lower()[:10]))
     size, longest = _body_sizes(message.body)
-    found += [f"body size {bucket(size)}", f"longest line {bucket(longest)}"]
+    found += [("body size", bucket(size)), ("longest line", bucket(longest))]
     if not message.html:
-        return [*found, "html none", f"text length {bucket(len(message.text))}"]
+        return [*found, ("html none",), ("text length", bucket(len(message.text)))]
     visible = sum([len(html.visible) for html in message.html])
     length = sum([_without_returns(html.source) for html in message.html])
     return [
         *found,
-        f"html length {bucket(length)}",
-        f"html visible {bucket(visible)}",
-        f"html ratio {20 * visible // max(1, length)}",
+        ("html length", bucket(length)),
+        ("html visible", bucket(visible)),
+        ("html ratio", 20 * visible // max(1, length)),
     ]
 
 
 def _body_sizes(body: bytes) -> tuple[int, int]:
     """Bytes of the body, and of its longest line; carriage returns, which a transport adds, do not count."""
-    top = np.frombuffer(body[:BODY_BYTES], np.uint8)
-    returns = (top == _CR).nonzero()[0]
-    ends = (top == _LF).nonzero()[0]
-    edges = np.empty(len(ends) + 2, np.intp)
-    edges[0], edges[1:-1], edges[-1] = -1, ends, len(top)
-    lines = edges[1:] - edges[:-1] - 1
-    if len(returns):
-        before = returns.searchsorted(edges)
-        lines -= before[1:] - before[:-1]
-    return len(body) - len(returns) - body.count(b"\r", BODY_BYTES), int(lines.max())
+    lines = body[:BODY_BYTES].replace(b"\r", b"").split(b"\n")
+    return len(body) - body.count(b"\r"), max(map(len, lines))
 
 
 def _without_returns(text: str) -> int:
     return len(text) - text.count("\r") if "\r" in text else len(text)
 
 
-def _links(read: Source, author: str) -> list[str]:
+def _links(read: Source, author: str) -> list[Word]:
     links = read.links
     site = {host: site_of(host) for host in {link.host for link in links}}
     site.pop("", None)
@@ -296,28 +313,28 @@ def _links(read: Source, author: str) -> list[str]:
     anchors = {link.host for link in web if link.origin == "html"}
     both = bool(images) and {site[h] for h in images} == {site[h] for h in anchors}
     share = [site[link.host] for link in web].count(own)
-    found = [
-        f"links {bucket(len(links))}",
-        f"link sites {bucket(len(sites))}",
-        *([f"link own {own in sites} {sites == {own}}"] if sites else ()),
-        f"link schemes {bool(plain)} {bool(secure)}",
-        *([f"link http {bucket(plain)}"] if plain else ()),
-        *([f"link https {bucket(secure)}"] if secure else ()),
-        f"image hosts {bucket(len(images))}",
-        f"anchor hosts {bucket(len(anchors))}",
-        f"images from anchors {both}",
-        f"link own share {10 * share // max(1, len(web))}",
+    found: list[Word] = [
+        ("links", bucket(len(links))),
+        ("link sites", bucket(len(sites))),
+        *([("link own", own in sites, sites == {own})] if sites else ()),
+        ("link schemes", bool(plain), bool(secure)),
+        *([("link http", bucket(plain))] if plain else ()),
+        *([("link https", bucket(secure))] if secure else ()),
+        ("image hosts", bucket(len(images))),
+        ("anchor hosts", bucket(len(anchors))),
+        ("images from anchors", both),
+        ("link own share", 10 * share // max(1, len(web))),
     ]
     for link in web[:WEB_LINKS]:
         path, origin = link.path, link.origin
         found += (
-            f"path {origin} {path.count('/')} {bucket(len(path))} {bucket(len(link.query))}",
+            ("path", origin, path.count("/"), bucket(len(path)), bucket(len(link.query))),
             _host(origin, link.host),
         )
     return found
 
 
 @lru_cache(maxsize=512)
-def _host(origin: str, host: str) -> str:
+def _host(origin: str, host: str) -> Word:
     """The make of a link's host; many links of a message name the same."""
-    return f"host {origin} {host.count('.')} {host.rpartition('.')[2]}"
+    return ("host", origin, host.count("."), host.rpartition(".")[2])

@@ -18,11 +18,12 @@ from zlib import crc32
 import numpy as np
 
 from filterd.classify.source import MAX_PARTS, Source
-from filterd.classify.structure import order, shape
+from filterd.classify.structure import Word, order, shape, spell
 
 MAX_HOSTS = 60
 MAX_TOKENS_A_FIELD = 60
 FIELD_BYTES = 400
+MAX_KNOWN = 4096  # words of structure; each has at most 300 bytes
 MAX_WORD = 40  # bytes; longer ones are cut
 
 # Letters, digits, bytes above ASCII and a few marks stay; all else separates words.
@@ -52,10 +53,10 @@ class Tokens:
         hashes.extend(map(crc32, self._text, repeat(_TEXT_SALT)))
         self._pairs = len(hashes)
         named, built, ordered = _named(read), shape(read), order(read)
-        self._rest: list[bytes | str] = [*named, *built, *ordered]
+        self._rest: list[bytes | Word] = [*named, *built, *ordered]
         hashes.extend(map(crc32, named))
-        hashes.extend(map(_hash, built))
-        hashes.extend(map(_hash, ordered))
+        hashes.extend(map(_HASHES.__getitem__, built))
+        hashes.extend(map(_HASHES.__getitem__, ordered))
         found = np.frombuffer(hashes, np.uint32)
         singles = found[self._singles : self._pairs]
         pairs = singles[:-1] * _PAIR + singles[1:]
@@ -68,7 +69,7 @@ class Tokens:
         """What was hashed at that position."""
         if position >= self._others:
             word = self._rest[position - self._others]
-            return word if isinstance(word, str) else _show(word)
+            return _show(word) if isinstance(word, bytes) else spell(word)
         if position >= self._pairs:
             first = position - self._pairs
             return f"text {_show(b' '.join(self._text[first : first + 2]))}"
@@ -95,10 +96,17 @@ def _salt(key: str) -> int:
     return crc32(key.encode("latin-1", "replace"))
 
 
-@lru_cache(maxsize=4096)
-def _hash(word: str) -> int:
-    """Of a word of structure, which is met again and again."""
-    return crc32(word.encode("utf-8", "replace"))
+class _Hashes(dict[Word, int]):
+    """Of words of structure, which are met again and again; emptied when it is full."""
+
+    def __missing__(self, word: Word) -> int:
+        if len(self) >= MAX_KNOWN:
+            self.clear()
+        found = self[word] = crc32(spell(word).encode("utf-8", "replace"))
+        return found
+
+
+_HASHES = _Hashes()
 
 
 def _named(read: Source) -> list[bytes]:

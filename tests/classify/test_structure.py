@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from filterd.classify.source import read
-from filterd.classify.structure import bucket, order, shape
+from filterd.classify.structure import bucket, order, shape, spell
 from filterd.mail.message import Message
 from tests.support.builders import a_message
 
 
 def built(raw: str) -> set[str]:
-    return set(shape(read(a_message(raw))))
+    return set(map(spell, shape(read(a_message(raw)))))
 
 
 HTML = "Content-Type: text/html\n\n<html><body>{}</body></html>\n"
@@ -85,7 +85,8 @@ def test_shape(raw: str, expected: set[str]) -> None:
     ids=["none", "empty line", "lf", "crlf", "edge", "stray", "long", "beyond the top"],
 )
 def test_sizes_do_not_depend_on_line_ends(body: str, size: int, longest: int) -> None:
-    words = set(shape(read(Message.from_bytes(b"From: a@b.example\n\n" + body.encode()))))
+    message = Message.from_bytes(b"From: a@b.example\n\n" + body.encode())
+    words = set(map(spell, shape(read(message))))
     assert {f"body size {size}", f"longest line {longest}"} <= words
 
 
@@ -104,7 +105,7 @@ def test_order_leaves_out_what_the_way_added() -> None:
         "Received: x\nDKIM-Signature: d=a\nX-Unheard-Of: 1\nFrom: a@b.example\n"
         "List-Id: <l.example>\nSUBJECT: hi\nX-Mailer: y\n\nhi\n"
     )
-    assert order(read(a_message(raw))) == [
+    assert list(map(spell, order(read(a_message(raw))))) == [
         "spelling From",
         "spelling SUBJECT",
         "spelling X-Mailer",
