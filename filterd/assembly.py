@@ -25,7 +25,7 @@ from filterd.core.errors import ConfigProblem
 from filterd.core.lookup import NXDOMAIN, Answer, Question, Resolver, ZoneHealth, tempfail
 from filterd.core.stores import DmarcReportStore
 from filterd.dns.dnslist import DnsList
-from filterd.mail import domain
+from filterd.mail import suffix
 from filterd.ruleset import RuleSet
 from filterd.ruleset import load as load_rules
 from filterd.ruleset.engine import forget
@@ -119,7 +119,7 @@ class Assembly:
     @classmethod
     def of(cls, settings: FilterSettings) -> Assembly:
         """Compile and load everything; ConfigError with every problem of settings and rules."""
-        domain.load()  # 115 ms and 14 MB, better shared than in each worker
+        suffix.load()  # 100 ms, better once than in each worker
         checks = plan(ALL, settings.check_settings)
         rules = load_rules(settings.rules)
         classifier = open_classifier(settings.classifier, settings.state_dir)

@@ -1,6 +1,7 @@
-"""domain - domain names as text: A-labels, the parent walk, the public suffix list.
+"""domain - domain names as text: A-labels, the parent walk, what can be registered.
 
-Owns:   to_alabel, to_ulabel, parents, registrable, organizational, is_public_suffix, load.
+Owns:   to_alabel, to_ulabel, parents, registrable, organizational, is_public_suffix.
+Asks:   the public suffix list (mail.suffix).
 Not here: any DNS question; the RFC 9989 tree walk (auth.dmarc).
 Rules of this file: a name is compared as lower-case A-labels without a final dot, so that one name
         has one spelling (RFC 5890 2.3.2.1, UTS 46). What no resolver could look up is None.
@@ -10,13 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
 import idna
 
-if TYPE_CHECKING:
-    from publicsuffixlist import PublicSuffixList
+from filterd.mail import suffix
 
 MAX_TEXT = 1_000  # characters; a U-label name of 253 octets has far fewer
 MAX_NAME = 253  # octets in text form, RFC 1035 2.3.4
@@ -25,7 +24,7 @@ _LABEL = re.compile(r"[a-z0-9_-]{1,63}\Z")
 _UNLIKELY = re.compile(r"[\x00-\x20\x7f\"'(),:;<>@\[\]\\/?#]")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def to_alabel(text: str) -> str | None:
     """The name in lower-case A-labels without a final dot, or None if it cannot be a host's name.
 
@@ -75,7 +74,7 @@ def _encode(text: str) -> str | None:
     return ".".join(encoded) or None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def to_ulabel(name: str) -> str:
     """The name as people read it; labels that do not decode stay as they are."""
     if "xn--" not in name:
@@ -98,23 +97,17 @@ def parents(name: str) -> Iterator[str]:
         name = name.partition(".")[2]
 
 
-@cache
-def load() -> PublicSuffixList:
-    """The list, read once (115 ms, 14 MB): call it before forking so that workers share it."""
-    from publicsuffixlist import PublicSuffixList
-
-    return PublicSuffixList()
-
-
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def registrable(name: str) -> str | None:
     """The public suffix and one label (RFC 7489 3.2), None for a public suffix itself.
 
     `name` in A-labels as `to_alabel` gives them. Suffixes of the list's private part count.
     """
-    if not name or name.startswith("."):
+    labels = name.lower().removesuffix(".").split(".")
+    if "" in labels:
         return None
-    return load().privatesuffix(name)  # type: ignore[no-any-return,unused-ignore]
+    wanted = max(1, suffix.load().labels(".".join(labels))) + 1
+    return ".".join(labels[-wanted:]) if len(labels) >= wanted else None
 
 
 def organizational(name: str) -> str:
@@ -127,7 +120,7 @@ def is_public_suffix(name: str) -> bool:
     return bool(name) and registrable(name) is None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def is_known_tld(label: str) -> bool:
     """True where the list has a rule for that top-level label (A-label or U-label)."""
-    return load().publicsuffix(label, accept_unknown=False) is not None
+    return suffix.load().labels(label.lower()) > 0

@@ -93,7 +93,3 @@ def test_public_suffixes(name: str, is_suffix: bool) -> None:
 )
 def test_top_level_names_are_those_with_a_rule(label: str, known: bool) -> None:
     assert domain.is_known_tld(label) is known
-
-
-def test_the_list_is_read_once() -> None:
-    assert domain.load() is domain.load()
