@@ -112,3 +112,15 @@ def test_as_many_descriptors_as_the_hard_limit_allows(tmp_path: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard)),
     )
     assert int(done.stdout) >= min(hard, DESCRIPTORS)
+
+
+def test_the_service_loads_nothing_that_only_others_need() -> None:
+    code = (
+        "import sys; from filterd import app, daemon, staff;"
+        "from filterd.config.load import load; load(None, {});"
+        "print(sorted({'importlib.metadata', 'email', 'rich', 'asyncio', 'ssl'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

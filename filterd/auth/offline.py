@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 
-_ABSENT = ("aiodns", "dkim.dnsplug")  # importing them fails, which dkimpy allows for
+# Importing these fails, which dkimpy allows for; nacl and authres (0.7 MB) serve parts of it that are not used.
+_ABSENT = ("aiodns", "authres", "dkim.dnsplug", "nacl")
 _EMPTY = ("dns", "dns.resolver", "dns.exception")  # pyspf wants one that is there
 
 
