@@ -28,7 +28,7 @@ class Reverse:
     names: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=4096)  # asked for by several checks of each message; ipaddress takes 6 us
+@lru_cache(maxsize=256)  # asked for by several checks of each message; ipaddress takes 6 us
 def reverse_question(client: Address) -> Question:
     """The PTR question for an address."""
     return question(client.reverse_pointer, RRType.PTR)

@@ -69,7 +69,7 @@ class Record:
         return self.p if self.sp is None else self.sp
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def parse_record(data: bytes) -> Record | None:
     """Return the record in one TXT record (its strings joined), or None if it is no DMARC record.
 

@@ -88,7 +88,7 @@ Network = tuple[int, int, int]  # bits of its addresses, how many are free, valu
 Term = tuple[str, str, Network | None]
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _parse(record: bytes) -> tuple[Term, ...]:
     """The terms of a record that matter here: kind, argument, network of an address."""
     terms: list[Term] = []

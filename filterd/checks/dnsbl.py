@@ -122,7 +122,7 @@ class Settings(CheckSettings):
     def lookups(self) -> Callable[[Address], tuple[tuple[DnsList, Question], ...]]:
         """The lists to ask about a client, with the question; made once for all stages."""
 
-        @lru_cache(maxsize=1024)
+        @lru_cache(maxsize=64)  # 1.5 kB each
         def of(client: Address) -> tuple[tuple[DnsList, Question], ...]:
             return tuple(
                 (each, each.client_question(client))

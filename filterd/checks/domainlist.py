@@ -218,7 +218,7 @@ class Settings(CheckSettings):
     def lookups(self) -> Callable[[str, tuple[Role, ...]], tuple[Lookup | None, ...]]:
         """What each list is asked about a name with these roles; made once for asking and judging."""
 
-        @lru_cache(maxsize=1024)
+        @lru_cache(maxsize=256)  # 1.2 kB each
         def of(name: str, roles: tuple[Role, ...]) -> tuple[Lookup | None, ...]:
             return tuple(_lookup(each, name, roles) for each in self.asked_domains)
 
@@ -258,7 +258,7 @@ def names(tx: Transaction, settings: Settings) -> dict[str, list[Role]]:
     return found
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _listable(host: str) -> str:
     """The organizational domain that a list could have, "" for an address and for no name at all."""
     name = to_alabel(host) or ""

@@ -134,7 +134,7 @@ def _one(link: Link) -> Iterator[Hit]:
         yield Hit("LINK_BAIT", link.host)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _has_brand(host: str, site: str) -> bool:
     """True for a host that bears a well-known name in a domain that is not that name's."""
     label = site.partition(".")[0]
@@ -152,7 +152,7 @@ def _names_recipient(link: Link, recipients: set[str]) -> bool:
     return any(address in text for address in recipients)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _is_mixed(host: str) -> bool:
     """True if a label has letters of two scripts (UTS 39), Japanese and Korean mixtures aside."""
     for label in to_ulabel(host).split("."):

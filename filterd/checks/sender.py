@@ -119,7 +119,7 @@ def _addresses(name: str, services: Services) -> tuple[list[str], bool]:
     return found, is_sure
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _is_public(address: str) -> bool:
     return is_public(ip_address(address))
 

@@ -85,7 +85,7 @@ def order(read: Source) -> list[Word]:
     ]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _is_ordered(key: str) -> bool:
     if key.startswith("x-") and key not in _KNOWN_X:
         return False
@@ -108,7 +108,7 @@ def _digits(text: str) -> int:
     return len(raw) - len(raw.translate(None, _DIGITS))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _domain(domain: str) -> tuple[Word, ...]:
     """The make of the author's domain; most mail is from few."""
     if not domain:

@@ -91,7 +91,7 @@ def _field_words(read: Source) -> Iterator[tuple[str, list[bytes]]]:
         yield key, value.split(None, MAX_TOKENS_A_FIELD)[:MAX_TOKENS_A_FIELD]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _salt(key: str) -> int:
     return crc32(key.encode("latin-1", "replace"))
 

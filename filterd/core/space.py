@@ -28,7 +28,7 @@ _ELSEWHERE = tuple(
 )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """False for loopback, private, link-local, multicast and reserved addresses."""
     return not any(

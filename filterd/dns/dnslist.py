@@ -166,7 +166,7 @@ class DnsList(Settings):
         return self.question(_backwards(client))
 
 
-@lru_cache(maxsize=4096)  # every list has a question about the same client
+@lru_cache(maxsize=64)  # every list has a question about the same client
 def _backwards(client: Address) -> str:
     name = client.reverse_pointer
     return name.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")

@@ -282,7 +282,7 @@ def _read_style(style: str) -> str | None:
     return "hidden" if _is_out_of_sight(declared) else None
 
 
-_style_trick = lru_cache(maxsize=2048)(_read_style)
+_style_trick = lru_cache(maxsize=512)(_read_style)
 
 
 _INVISIBLE: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -106,7 +106,7 @@ def _parameters(text: str, start: int, defects: set[str]) -> dict[str, str]:
     return plain
 
 
-_short = lru_cache(maxsize=2048)(_read)
+_short = lru_cache(maxsize=512)(_read)
 
 
 def _join(pieces: Mapping[int, tuple[str, bool]]) -> str:

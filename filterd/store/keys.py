@@ -56,7 +56,7 @@ def client_domain(domain: str) -> str:
     return "@" + domain.rstrip(".").lower()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def plain_path(path: str) -> str:
     """The reverse-path without what changes from message to message; "" stays "" (null).
 
