@@ -68,10 +68,9 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
         if tx.envelope.reverse_path and not tx.has_hit(settings.exempt):
             store.spring([client], clock.now(), settings.listed_for)
     elif not tx.envelope.recipients:
-        until = store.trapped_until([client], clock.now())
-        if until:
-            hours = (until - clock.now()) / 3600
-            yield Hit(CLIENT, f"{client} for another {hours:.1f} h")
+        seconds = store.trapped_until([client], clock.now()) - clock.now()
+        if 0 < seconds <= settings.listed_for + 60:  # longer: noted while the clock was wrong
+            yield Hit(CLIENT, f"{client} for another {seconds / 3600:.1f} h")
 
 
 CHECK = Check(

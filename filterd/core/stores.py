@@ -92,6 +92,9 @@ class GreylistStore(Protocol):
         ...
 
 
+WRONG_CLOCK = 86400.0  # seconds in the future from which a note is taken for a wrong clock's
+
+
 class Bucket(NamedTuple):
     """One leaky bucket: `limit` per `period` seconds leak out of it, `burst` fit into it."""
 
@@ -99,6 +102,12 @@ class Bucket(NamedTuple):
     limit: float
     period: float
     burst: float
+
+    def left(self, level: float, at: float, now: float) -> float:
+        """What is left now of a level of then; nothing of one that a wrong clock noted."""
+        if at > now + WRONG_CLOCK:
+            return 0.0
+        return max(0.0, level - max(0.0, now - at) * self.limit / self.period)
 
 
 class RateStore(Protocol):

@@ -276,7 +276,10 @@ class ZoneWatch:
     def _take_over(self, known: _Zone, pause: ZonePause) -> None:
         """What another worker has found out."""
         now = self._monotonic()
-        until = now + pause.until - self._now()
+        seconds = pause.until - self._now()
+        if seconds > MAX_REFUSAL_SECONDS + PROBE_SECONDS:
+            return  # nobody pauses for so long: it was noted while the clock was wrong
+        until = now + seconds
         known.is_shared = True
         if until > known.paused_until + 1.0:
             known.paused_until = until

@@ -26,7 +26,7 @@ class Glimpses:
         seen = self._seen.get(bucket.key)
         if seen is not None:
             level, at = seen
-            return max(0.0, level - max(0.0, now - at) * bucket.limit / bucket.period)
+            return bucket.left(level, at, now)
         with self._lock:
             if len(self._seen) >= MAX_FOLLOWED:
                 del self._seen[next(iter(self._seen))]

@@ -120,7 +120,7 @@ class MemoryState:
 
     def _level(self, bucket: Bucket, now: float) -> float:
         level, at, _ = self._buckets.get(self._seal(bucket.key), (0.0, now, 0.0))
-        return max(0.0, level - max(0.0, now - at) * bucket.limit / bucket.period)
+        return bucket.left(level, at, now)
 
     def _fill(self, bucket: Bucket, level: float, now: float) -> None:
         empty = now + level * bucket.period / bucket.limit

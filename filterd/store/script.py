@@ -56,7 +56,7 @@ for index = 3, #KEYS do
   local known = value and numbers(value)
   if known and known[5] > now then
     there = there + 1
-    if known[1] < first or there == 1 then first = known[1] end
+    if known[1] < first then first = known[1] end
     attempts = math.max(attempts, known[2])
     if known[3] > 0 then through = true end
     if known[3] == 0 or now - known[4] >= touch then fresh = false end
@@ -109,6 +109,7 @@ local function level(index)
   local value = redis.call('GET', KEYS[index])
   if not value then return 0 end
   local held, at = string.match(value, '^(%S+) (%S+)')
+  if tonumber(at) > now + 86400 then return 0 end
   local speed = tonumber(ARGV[index * 3]) / tonumber(ARGV[index * 3 + 1])
   return math.max(0, tonumber(held) - math.max(0, now - tonumber(at)) * speed)
 end

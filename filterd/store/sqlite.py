@@ -319,12 +319,10 @@ def _levels(
     query = _of_keys("SELECT key, level, at FROM bucket WHERE key IN", len(sealed))
     rows = db.execute(query, sealed)
     held = {key: (level, at) for key, level, at in rows}
-    found = []
-    for key, bucket in zip(sealed, buckets, strict=True):
-        level, at = held.get(key, (0.0, now))
-        leaked = max(0.0, now - at) * bucket.limit / bucket.period
-        found.append(max(0.0, level - leaked))
-    return found
+    return [
+        bucket.left(*held.get(key, (0.0, now)), now)
+        for key, bucket in zip(sealed, buckets, strict=True)
+    ]
 
 
 @lru_cache(maxsize=256)

@@ -62,7 +62,7 @@ def step(
         answer = Greylisted(Standing.ALLOWED, now, 0, passes)
         return Step(answer, client=_counted(client, now, terms))
     there = [d for d in live if d is not None]
-    first = min((d.first for d in there), default=now)
+    first = min((now, *(d.first for d in there)))  # the clock may have been put back since
     attempts = max((d.attempts for d in there), default=0) + 1
     if any(d.passed for d in there):
         standing = Standing.KNOWN

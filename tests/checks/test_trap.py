@@ -47,6 +47,9 @@ def test_a_trap_lists_its_client_for_a_day(desk: Desk, trap: str) -> None:
     assert desk.rcpt("me@b.example", client="192.0.2.2") == []
     desk.clock.advance(86400)
     assert desk.rcpt("me@b.example") == []
+    assert desk.rcpt(trap) == ["TRAP_RECIPIENT"]
+    desk.clock.advance(-3600)  # what a wrong clock noted lists nobody for longer
+    assert desk.rcpt("me@b.example") == []
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,14 @@ def test_a_worker_that_starts_knows_what_the_others_know(store: BrokenStore) -> 
     assert not late.watch.is_usable(ONE)
 
 
+def test_what_a_wrong_clock_noted_pauses_nothing(store: BrokenStore) -> None:
+    (first,) = workers(store, 1)
+    now = first.clock.now()
+    store.pause(ZonePause(ONE, now + 10 * 365 * 86400, "lists everything", 0), now)
+    share([first])
+    assert first.watch.is_usable(ONE)
+
+
 def test_unknown_zone_is_usable() -> None:
     world = World()
     world.watch.observe("other.example", Listing.REFUSED, "x")

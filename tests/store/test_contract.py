@@ -216,6 +216,16 @@ def test_a_clock_that_went_back_gives_nothing_away(state: State) -> None:
     assert state.charge([HOUR], 1, T0 - 7200) == pytest.approx([6])
 
 
+def test_what_a_wrong_clock_noted_is_no_burden(state: State) -> None:
+    future = T0 + 10 * 365 * 86400
+    state.charge([HOUR], HOUR.burst, future)
+    assert state.charge([HOUR], 1, T0) == pytest.approx([1])
+    assert state.attempt(NET, [key("c")], future, TERMS).standing is Standing.FIRST
+    early = state.attempt(NET, [key("c")], T0, TERMS)
+    assert (early.standing, early.first_seen) == (Standing.EARLY, T0)
+    assert state.attempt(NET, [key("c")], T0 + 90, TERMS).standing is Standing.PASSED
+
+
 # -- correspondents, traps
 
 

@@ -25,7 +25,7 @@ def waiting(first: float = T0, attempts: int = 1) -> Delivery:
         pytest.param(90, Standing.PASSED, T0, id="delay-over"),
         pytest.param(7199, Standing.PASSED, T0, id="end-of-window"),
         pytest.param(7200, Standing.FIRST, T0 + 7200, id="window-over"),
-        pytest.param(-30, Standing.EARLY, T0, id="clock-went-back"),
+        pytest.param(-30, Standing.EARLY, T0 - 30, id="clock-went-back"),
     ],
 )
 def test_a_retry_is_judged_by_its_age(
