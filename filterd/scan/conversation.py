@@ -92,6 +92,9 @@ class Conversation:
         self._asking = _Asking(scanner.resolver)
         self._services: Services = dataclasses.replace(scanner.services, ask=self._asking)
         self._has_begun = False  # something came since MAIL that `abort` must forget
+        self._lasting: set[int] = (
+            set()
+        )  # ids of what checks that are asked once said at this RCPT
         self.tx = Transaction(session=session)
         self._profile = scanner.profile(session)
         self._enter_session(session)
@@ -129,15 +132,19 @@ class Conversation:
         if queue_id and not tx.envelope.queue_id:
             tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
         tx.recipient = recipient
+        self._lasting.clear()
         before = len(tx.evidence)
         answer = self._early(Stage.RCPT)
         if answer.reply is None:
             known = tx.envelope.recipients
             if len(known) < LIMITS.recipients:
                 tx.envelope = tx.envelope.to(recipient)
-        else:  # what was said of a refused recipient does not count for the others
+        else:  # what was said of a refused recipient does not count for the others; the rest does
+            lasting = self._lasting
             tx.evidence[before:] = [
-                e for e in tx.evidence[before:] if isinstance(e, AuthResult)
+                e
+                for e in tx.evidence[before:]
+                if isinstance(e, AuthResult | Delay) or id(e) in lasting
             ]
         tx.recipient = ""
         return answer
@@ -271,6 +278,7 @@ class Conversation:
             if is_once and name in done:
                 continue
             done.add(name)
+            before = len(tx.evidence)
             reason = ""
             if started > tx.deadline:
                 reason = "no time left"
@@ -285,6 +293,8 @@ class Conversation:
             if reason:
                 tx.evidence.append(Failure(name, reason, defer=settings.on_error == "defer"))
                 tx.evidence.append(Hit("CHECK_ERROR", f"{name}: {reason}"))
+            if is_once and tx.recipient:
+                self._lasting.update(map(id, tx.evidence[before:]))
             ended = monotonic()
             self._spans.append(Span(name, (ended - started) * 1000, word))
             started = ended

@@ -77,6 +77,35 @@ def test_a_recipient_that_is_refused_is_left_out_and_the_others_go_on() -> None:
     assert [v.stage for v in seen] == ["rcpt", "eom"]
 
 
+def test_what_is_asked_once_counts_though_it_was_asked_for_a_refused_recipient() -> None:
+    def grey(tx: Transaction) -> Iterable[Evidence]:
+        yield Delay(1.0, "WAITED")
+        if tx.recipient == "new@example.net":
+            yield Hit("SUSPECT")
+            yield Proposal(Action.GREYLIST, "GREYLISTED", LATER)
+
+    def broken(_tx: Transaction) -> Iterable[Evidence]:
+        raise ValueError("no")
+
+    client = a_check("client", lambda _: [Hit("LISTED")], stage=Stage.CONNECT, runs=[Stage.EOM])
+    lame = a_check("lame", broken, stage=Stage.CONNECT, runs=[Stage.EOM])
+    scanner = a_scanner(
+        client,
+        lame,
+        a_check("grey", grey, runs=[Stage.RCPT], after=("client", "lame")),
+    )
+    talk = scanner.open(SESSION)
+    talk.connect()
+    talk.helo("h")
+    talk.mail("a@example.org")
+    assert talk.rcpt("new@example.net").reply is not None
+    assert talk.rcpt("old@example.net").reply is None
+    verdict = talk.end(MESSAGE)
+    assert {hit.symbol for hit in verdict.hits} == {"LISTED", "CHECK_ERROR"}
+    assert verdict.failures == ("lame: ValueError: no",)
+    assert sum(e.seconds for e in talk.tx.evidence if isinstance(e, Delay)) == 2
+
+
 def test_when_every_recipient_is_refused_the_refusal_is_the_verdict() -> None:
     def grey(_tx: Transaction) -> Iterable[Evidence]:
         yield Proposal(Action.GREYLIST, "GREYLISTED", LATER)
