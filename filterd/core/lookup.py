@@ -38,6 +38,8 @@ class Status(Enum):
     NXDOMAIN = "nxdomain"
     TEMPFAIL = "tempfail"
 
+    __hash__ = object.__hash__  # as above
+
 
 class Question(NamedTuple):
     """A name (lower case, A-labels, no trailing dot) and a type. Use `question` to make one.

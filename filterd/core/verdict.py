@@ -24,6 +24,10 @@ class Action(Enum):
     REJECT = "reject"
     DISCARD = "discard"
 
+    __hash__ = (
+        object.__hash__
+    )  # by identity, as members are compared; Enum's own runs Python code
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -159,7 +159,7 @@ class DnsList(Settings):
 
     def question(self, name: str) -> Question:
         """The question about a name below the zone, in lower case."""
-        return Question(f"{name}.{self.zone}", RRType.A)
+        return Question(f"{name}.{self.zone}", _A)
 
     def client_question(self, client: Address) -> Question:
         """The question about an address: octets or nibbles backwards (RFC 5782 2.1, 2.4)."""
@@ -182,11 +182,12 @@ class Judgement:
 
 _UNKNOWN = Judgement(Listing.UNKNOWN)
 _CLEAN = Judgement(Listing.CLEAN)
+_A, _TEMPFAIL = RRType.A, Status.TEMPFAIL  # a member is slow to find in its class
 
 
 def judge(dns_list: DnsList, answer: Answer) -> Judgement:
     """Return what an answer of that list means."""
-    if answer.status is Status.TEMPFAIL:
+    if answer.status is _TEMPFAIL:
         return _UNKNOWN
     return dns_list.judged(answer.addresses) if answer.addresses else _CLEAN
 

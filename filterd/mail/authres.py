@@ -28,10 +28,11 @@ MAX_RESULTS = 200  # read of one field
 MAX_PROPERTIES = 50  # read of one result
 CUT = " [...]"  # ends a value that was cut; the space forces quotes
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+\Z")  # RFC 2045 5.1
-_ADDRESS = re.compile(  # [[local-part] "@"] domain-name, the part of it that needs no quoting
-    r"(?:[!#$%&'*+/=?^_`{|}~0-9A-Za-z-]+(?:\.[!#$%&'*+/=?^_`{|}~0-9A-Za-z-]+)*)?"
-    r"@[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?)*\Z"
+# A token (RFC 2045 5.1), or [[local-part] "@"] domain-name, the part of it that needs no quoting.
+_BARE = re.compile(
+    r"(?:[!#$%&'*+.^_`{|}~0-9A-Za-z-]++"
+    r"|(?:[!#$%&'*+/=?^_`{|}~0-9A-Za-z-]+(?:\.[!#$%&'*+/=?^_`{|}~0-9A-Za-z-]+)*)?"
+    r"@[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?)*)\Z"
 )
 _UNSAFE = re.compile(r"[^ -~]")
 _NO_KEYWORD = re.compile(r"[^0-9A-Za-z-]")
@@ -98,7 +99,7 @@ def _clean(text: str, limit: int) -> str:
 def format_value(text: str, limit: int = MAX_VALUE) -> str:
     """The text as an RFC 8601 `pvalue`: bare where the grammar allows it, else quoted."""
     text = _clean(text, limit)
-    if _TOKEN.match(text) or _ADDRESS.match(text):
+    if _BARE.match(text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_URL = 4_096  # characters read of one reference
 MAX_FOUND = 2_000  # references looked at in text; each costs some 10 us
-_ODD = re.compile(r"[\x00-\x20\x7f]")  # white space and controls, which browsers drop or trim
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{0,30}+):")
 _SPLIT = re.compile(r"([^/?#]*+)([^?#]*+)(?:\?([^#]*+))?")
 _WEB = frozenset({"http", "https", "ftp"})
@@ -88,7 +87,9 @@ def read(reference: str, *, anchor: str = "", origin: str = "html") -> Link:
     """The link of one reference as written; what has no host (cid:, data:, relative) has host ""."""
     reference = reference[:MAX_URL]
     text = reference
-    if _ODD.search(text) is not None:
+    if (
+        " " in text or not text.isprintable()
+    ):  # white space, controls: browsers trim or drop them
         text = text.strip("".join(map(chr, range(33))))
         text = text.replace("\t", "").replace("\n", "").replace("\r", "")
     match = _SCHEME.match(text)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from ipaddress import ip_address
+from socket import AF_INET, inet_pton
 
 from filterd.limits import LIMITS
 from filterd.mail.derived import derived
@@ -44,7 +46,6 @@ _BY = re.compile(r"[\s)]by\s", re.IGNORECASE)
 _FROM = re.compile(r"\sfrom\s++([^\s();]++)", re.IGNORECASE)
 _BRACKET = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]{2,45})(?:%[^\]\s]{1,20})?\]", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"(?<![\w.:-])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.-])")
-_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|\Z)){4}(?<!\.)")
 _HELO = re.compile(r"\b(?:helo|ehlo)[ =]([^\s()]{1,255})", re.IGNORECASE)
 _NAME_IN_PARENS = re.compile(r"\(\s*(?:[^\s()@\[\]]{1,64}@)?([A-Za-z0-9._-]{1,255})(?=[\s\[)])")
 
@@ -58,11 +59,7 @@ class Hop:
 
     def __init__(self, raw: str) -> None:
         self.raw = raw
-
-    @derived
-    def _head(self) -> str:
-        """The field without its date, behind a space."""
-        return f" {self.raw.rpartition(';')[0] or self.raw}"
+        self._head = f" {raw.rpartition(';')[0] or raw}"  # without the date, behind a space
 
     @derived
     def _clauses(self) -> dict[str, str]:
@@ -73,27 +70,24 @@ class Hop:
         return found
 
     @derived
-    def _from(self) -> str:
-        """The word after "from", with which nearly all fields begin."""
-        match = _FROM.match(self._head)
-        return match.group(1) if match is not None else self._clauses.get("from", "")
-
-    @derived
-    def _from_clause(self) -> str:
-        """From "from" up to the "by" clause, where the client is described."""
-        if not self._from:
-            return ""
+    def _from(self) -> tuple[str, str]:
+        """The word after "from", and all up to the "by" clause, where the client is described."""
         head = self._head
+        match = _FROM.match(head)  # with which nearly all fields begin
+        name = match.group(1) if match is not None else self._clauses.get("from", "")
+        if not name:
+            return "", ""
         match = _BY.search(head)
-        return head[: match.start()] if match is not None else head
+        return name, head[: match.start()] if match is not None else head
 
     @derived
     def from_name(self) -> str:
-        return (_helo(self._from_clause) or self._from).strip("[]")
+        name, clause = self._from
+        return (_helo(clause) or name).strip("[]")
 
     @derived
     def from_rdns(self) -> str:
-        clause = self._from_clause
+        first, clause = self._from
         match = _NAME_IN_PARENS.search(clause)
         if match is not None and match.group(1).lower() not in {"helo", "ehlo", "unknown"}:
             name = match.group(1)
@@ -101,13 +95,12 @@ class Hop:
                 return name.rstrip(".").lower()
             return ""
         if _helo(clause):  # from rdns (HELO name) ...
-            name = self._from
-            return name.rstrip(".").lower() if "." in name and name[-1].isalpha() else ""
+            return first.rstrip(".").lower() if "." in first and first[-1].isalpha() else ""
         return ""
 
     @derived
     def from_address(self) -> str:
-        clause = self._from_clause
+        _, clause = self._from
         for pattern in (_BRACKET, _BARE_ADDRESS):
             for match in pattern.finditer(clause):
                 address = _normal(match.group(1))
@@ -149,12 +142,14 @@ def _helo(clause: str) -> str:
 
 def _normal(text: str) -> str:
     """The address in its normal form, "" if it is none."""
-    if _IPV4.match(text) is not None:  # ipaddress takes 20 us
-        return text
     try:
-        return str(ip_address(text))
-    except ValueError:
-        return ""
+        inet_pton(AF_INET, text)  # takes no other form; ipaddress takes 20 us
+    except OSError:
+        try:
+            return str(ip_address(text))
+        except ValueError:
+            return ""
+    return text
 
 
 def read(header: Header) -> tuple[Hop, ...]:
@@ -201,6 +196,7 @@ def parse_date(text: str) -> float | None:
     return float(days * 86400 + hours * 3600 + minutes * 60 + seconds - offset)
 
 
+@lru_cache(maxsize=256)  # the mail of one day has few of them
 def _days(year: int, month: int, day: int) -> int | None:
     """Days since the epoch; None for a day that no calendar has, or of another age."""
     if not 1900 <= year <= 9999:
