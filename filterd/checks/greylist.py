@@ -252,15 +252,10 @@ def _lower(names: tuple[str, ...]) -> frozenset[str]:
 def _is_due(tx: Transaction, settings: Settings, services: Services, domain: str) -> bool:
     """Whether the message, seen as a whole, is to be asked about."""
     if settings.at == "eom":
-        if settings.when == "suspicious":
-            score = services.score(tx.evidence)
-            return score >= settings.score
-        return not _is_time_critical(tx, settings, domain)
-    return (
-        bool(domain)
-        and _looks_suspicious(tx, settings)
-        and not _is_time_critical(tx, settings, domain)
-    )
+        is_due = settings.when == "always" or services.score(tx.evidence) >= settings.score
+    else:
+        is_due = bool(domain) and _looks_suspicious(tx, settings)
+    return is_due and not _is_time_critical(tx, settings, domain)
 
 
 def _looks_suspicious(tx: Transaction, settings: Settings) -> bool:

@@ -137,10 +137,15 @@ def test_serials_in_the_reverse_path_do_not_matter() -> None:
         ("Hotpots", "offers@a.example", True),
     ],
 )
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"at": "eom"}, {"at": "eom", "when": "always"}],
+    ids=["rcpt", "by-score", "always"],
+)
 def test_login_codes_of_proven_senders_never_wait(
-    subject: str, sender: str, waits: bool
+    settings: dict[str, Any], subject: str, sender: str, waits: bool
 ) -> None:
-    found = Desk().eom(
+    found = Desk(points=4.0, **settings).eom(
         SPF_PASS,
         SUSPICIOUS,
         mail_from=sender,
