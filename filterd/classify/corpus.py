@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.limits import LIMITS
 
 _MAILDIR = frozenset({"cur", "new", "tmp"})
@@ -143,14 +144,21 @@ def _of(raw: bytes | mmap.mmap, is_spam: bool, name: str, source: str) -> Iterat
 
 
 def index(path: Path, limit: int | None = None) -> Iterator[tuple[bool, Path]]:
-    """Labels and paths of a TREC index ("spam|ham path", relative to the index), in order."""
+    """Labels and paths of a TREC index ("spam|ham path", relative to the index), in order.
+
+    Empty lines and comments (#) are left out; ConfigError at any other line.
+    """
     with path.open("r", encoding="utf-8", errors="surrogateescape") as lines:
         count = 0
-        for line in lines:
-            label, _, name = line.strip().partition(" ")
-            if not name or label.lower() not in {"spam", "ham"}:
-                continue
+        for number, line in enumerate(lines, 1):
             if limit is not None and count >= limit:
                 return
+            words = line.split(None, 1)
+            if not words or words[0].startswith("#"):
+                continue
+            label = words[0].lower()
+            if len(words) < 2 or label not in {"spam", "ham"}:
+                wrong = 'expected "spam PATH" or "ham PATH"'
+                raise ConfigError([ConfigProblem(f"{path}:{number}", "", wrong)])
             count += 1
-            yield label.lower() == "spam", path.parent / name.strip()
+            yield label == "spam", path.parent / words[1].strip()

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from filterd.classify.corpus import Unreadable, index, messages, sources, tell_apart
+from filterd.core.errors import ConfigError
 from tests.classify.mailbox import a_mail, fill
 
 ONE, TWO = a_mail(1, is_spam=True), a_mail(2, is_spam=True)
@@ -91,13 +92,22 @@ def test_an_unreadable_file_is_reported_and_passed_over(
 def test_an_index_of_labels_and_relative_paths(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     path = tmp_path / "full" / "index"
-    path.write_text("spam ../data/inmail.1\nham ../data/in mail.2\n# remark\n\nspam x\n")
+    path.write_text("spam ../data/inmail.1\nham ../data/in mail.2\n# remark\n\nSPAM\tx\r\n")
     assert list(index(path)) == [
         (True, tmp_path / "full" / "../data/inmail.1"),
         (False, tmp_path / "full" / "../data/in mail.2"),
         (True, tmp_path / "full" / "x"),
     ]
     assert len(list(index(path, limit=2))) == 2
+
+
+@pytest.mark.parametrize("line", ["junk ../data/inmail.1", "ham", "../data/inmail.1"])
+def test_a_line_of_an_index_that_says_nothing_is_a_mistake(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "index"
+    path.write_text(f"spam a\n{line}\nham b\n")
+    with pytest.raises(ConfigError, match=r'index:2: expected "spam PATH" or "ham PATH"'):
+        list(index(path))
+    assert list(index(path, limit=1)) == [(True, tmp_path / "a")]
 
 
 def test_a_single_folder_of_folders_is_as_many_sources(tmp_path: Path) -> None:
