@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from filterd.core.lookup import Answer, Question, tempfail
+from filterd.core.turn import TURN, Lent
 from filterd.dns.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ class Flight:
     def wait(self, deadline: float) -> Answer:
         """Return the answer, or TEMPFAIL "deadline" if it is not there by then."""
         if self.answer is None:
-            self._waiter.wait(self, deadline)
+            with Lent(TURN):
+                self._waiter.wait(self, deadline)
         return self.answer if self.answer is not None else tempfail("deadline")
 
     def land(self, answer: Answer) -> None:

@@ -22,6 +22,8 @@ from redis.connection import AbstractConnection, DefaultParser, SSLConnection
 from redis.exceptions import ConnectionError  # noqa: A004 - the library's name
 from redis.exceptions import TimeoutError as NoAnswerError
 
+from filterd.core.turn import TURN, Lent
+
 Word = str | bytes | int | float
 Command = tuple[Word, ...]
 
@@ -107,7 +109,8 @@ class _Wire:
         try:
             self._socket.sendall(packed)
             while len(replies) < count:
-                heard = self._socket.recv_into(buffer)
+                with Lent(TURN):
+                    heard = self._socket.recv_into(buffer)
                 if not heard:
                     raise ConnectionError("Connection closed by server.")
                 reader.feed(buffer, 0, heard)  # type: ignore[arg-type]  # its stub: no buffer

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import pytest
 
 from filterd.core.lookup import NODATA, NXDOMAIN, Answer, Question, RRType, question
+from filterd.core.turn import TURN
 from filterd.dns.flight import Bell, Flight
 
 ASKED = question("a.example", RRType.A)
@@ -59,3 +61,26 @@ def test_failure_of_done_keeps_nobody_from_the_answer(caplog: pytest.LogCaptureF
     assert flight.wait(0) is NXDOMAIN
     assert not flight.bells[0].empty()
     assert "a.example: what its answer was for failed" in caplog.text
+
+
+def test_another_session_computes_while_one_waits() -> None:
+    came = threading.Event()
+
+    def compute() -> None:
+        with TURN.taken():
+            came.set()
+
+    class Slow(Waiter):
+        def wait(self, flight: Flight, deadline: float) -> None:
+            other = threading.Thread(target=compute)
+            other.start()
+            other.join()
+            flight.land(NXDOMAIN)
+
+    with TURN.taken():
+        before = threading.Thread(target=compute)
+        before.start()
+        assert not came.wait(0.05)
+        assert Flight(Slow(), ASKED, 0, None).wait(0) is NXDOMAIN
+        assert came.is_set()
+    before.join()

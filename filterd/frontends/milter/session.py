@@ -18,6 +18,7 @@ from typing import Any
 import milter
 
 from filterd.core.transaction import Address, Session, client_address
+from filterd.core.turn import TURN
 from filterd.core.verdict import Action, Reply, Verdict
 from filterd.frontends.milter import edits
 from filterd.limits import LIMITS
@@ -151,7 +152,8 @@ class MilterSession:
         marks = gathered.marks | ({"oversize"} if self._is_oversize else set())
         message = Message(gathered.header, body, size=self._size, marks=marks)
         self._clear()
-        verdict = self._conversation.end(message, self._macro("i"))
+        with TURN.taken():
+            verdict = self._conversation.end(message, self._macro("i"))
         if verdict.hold and not self._scanner.is_observing:
             self._hold(verdict.hold)
         edits.apply(self._ctx, verdict.edits, leading_space=self._has_space)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import milter
@@ -52,6 +55,25 @@ def seen(edits: Iterable[object]) -> dict[str, str]:
             pairs = (item.rpartition("=")[0].partition(":") for item in tests.split(", "))
             return {name: value for name, _, value in pairs}
     raise AssertionError("no X-Spam-Status")
+
+
+def test_messages_are_judged_one_after_the_other(tmp_path: Path) -> None:
+    judged = threading.Lock()
+
+    def judge(_tx: Transaction) -> Iterable[Evidence]:
+        alone = judged.acquire(blocking=False)
+        time.sleep(0.05)  # lets go of the interpreter, as a pattern does
+        if alone:
+            judged.release()
+        yield Hit("ALONE" if alone else "TOGETHER")
+
+    def deliver(address: str) -> str:
+        with Connection(address) as mta:
+            return str(play(mta, Submission(MAIL)).edits)
+
+    with running(tmp_path, a_check("judge", judge)) as service, ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(deliver, [service.address] * 4))
+    assert all("ALONE" in edits and "TOGETHER" not in edits for edits in found)
 
 
 def test_the_facts_of_a_session_arrive_whole(tmp_path: Path) -> None:
