@@ -7,7 +7,8 @@ Rules of this file:
 2. A transaction that writes takes the write lock at its begin, waits at most `timeout` for it, and is
    short. Threads of one process wait for each other with a lock of ours, at most as long again: SQLite
    polls, and would hold a connection for each of them. WAL with synchronous=NORMAL: a power cut may lose the last moments, never the file.
-3. A file that was removed or replaced is noticed within a second and opened anew.
+3. A file that was removed or replaced is noticed within a second and opened anew; a corrupt one that
+   can be done without is put aside (aside).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from filterd.store.aside import Undertaker
 
 T = TypeVar("T")
 
@@ -35,11 +38,19 @@ class Database:
     """One file. Thread-safe: each call has a connection to itself."""
 
     def __init__(
-        self, path: Path, schema: str, *, timeout: float, version: int, additions: str = ""
+        self,
+        path: Path,
+        schema: str,
+        *,
+        timeout: float,
+        version: int,
+        additions: str = "",
+        is_expendable: bool = False,
     ) -> None:
         self.path = path
         self._schema = schema
         self._additions = additions  # one statement that may be repeated, for files of before
+        self._undertaker = Undertaker(path) if is_expendable else None
         self._timeout = timeout
         self._version = version
         self._pid = 0
@@ -96,6 +107,10 @@ class Database:
                 raise
             self._idle.append(connection)
             return result
+        except sqlite3.DatabaseError as error:
+            if self._undertaker is not None:
+                self._undertaker.notice(error)
+            raise
         finally:
             places.put(None)
 

@@ -130,7 +130,9 @@ class SqliteReports:
     """One file, thread-safe and safe between processes."""
 
     def __init__(self, path: Path, *, timeout: float = 0.15) -> None:
-        self._database = Database(path, SCHEMA, timeout=timeout, version=VERSION)
+        self._database = Database(
+            path, SCHEMA, timeout=timeout, version=VERSION, is_expendable=True
+        )
         self._breaker = Breaker(
             self._probe,
             ERRORS,

@@ -101,7 +101,12 @@ class SqliteState:
     ) -> None:
         self._seal = seal or Seal()
         self._database = Database(
-            path, SCHEMA, timeout=timeout, version=VERSION, additions=ADDITIONS
+            path,
+            SCHEMA,
+            timeout=timeout,
+            version=VERSION,
+            additions=ADDITIONS,
+            is_expendable=True,
         )
         self._breaker = Breaker(
             self.probe,

@@ -37,7 +37,9 @@ class SqliteArchive:
     def __init__(
         self, path: Path, *, timeout: float = 1.0, failures: int = 3, probe_every: float = 0.5
     ) -> None:
-        self._database = Database(path, SCHEMA, timeout=timeout, version=VERSION)
+        self._database = Database(
+            path, SCHEMA, timeout=timeout, version=VERSION, is_expendable=True
+        )
         self._breaker = Breaker(
             self._probe,
             ERRORS,
