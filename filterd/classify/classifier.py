@@ -90,8 +90,19 @@ class Scoring:
         return Judged(total + constant, constant, shares)
 
     def log_odds(self, features: Features) -> float:
-        """Calibrated log odds of spam."""
-        return self.judge(features).log_odds
+        """Calibrated log odds of spam, as `judge` has them, without what each feature adds."""
+        total = 0.0
+        if self.shipped is not None:
+            calibration = self.shipped.manifest.calibration
+            tables = self.shipped.tables
+            score = tables.score(features, shipped_votes(tables.views))
+            total += self.weight_of_shipped * (
+                calibration.slope * score + calibration.intercept
+            )
+        live = self.live
+        if live is not None and not self.is_local_empty:
+            total += live.slope * live.weights.score(features) + live.intercept
+        return total
 
     def points(self, log_odds: float) -> float:
         """Points for log odds: proportional, bending towards the cap so that order is kept."""

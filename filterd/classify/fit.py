@@ -51,7 +51,7 @@ def fit_tables(
 ) -> Tables:
     """Weights of each view; `progress` hears of each message in each of `whole_passes`."""
     table = np.zeros((len(views), 1 << bits), dtype=np.float32)
-    tables = Tables(views, table, (1.0,) * len(views), bits)
+    tables = Tables(tuple(views), table, (1.0,) * len(views), bits)
     weights = importance(examples, numbers)
     is_spam = examples.is_spam
     chance = np.random.default_rng(SEED)

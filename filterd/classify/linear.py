@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filterd.classify.features import VIEWS, Features
-from filterd.classify.hashing import SLOT_BITS
+from filterd.classify.hashing import SLOT_BITS, Slots
 
 RATE = 5.0  # of a step on a vector of unit length; flat between 2 and 10
 THICKNESS = (
@@ -42,49 +43,63 @@ def votes(views: Sequence[str], known: float = 0.0) -> list[float]:
     ]
 
 
-def shipped_votes(views: Sequence[str]) -> list[float]:
+@cache
+def shipped_votes(views: tuple[str, ...]) -> tuple[float, ...]:
     """How much each shipped view's score counts, summing to 1."""
     found = [VIEWS[view].shipped for view in views]
-    return [vote / (sum(found) or 1) for vote in found]
+    return tuple(vote / (sum(found) or 1) for vote in found)
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
     """One row of weights for each view."""
 
-    views: Sequence[str]
+    views: tuple[str, ...]
     weights: NDArray[Any]  # (views, 2^bits)
     scales: Sequence[float]
     bits: int
 
     def scores(self, features: Features) -> list[float]:
         """The score of each view."""
-        index = features.slots >> (SLOT_BITS - self.bits)
-        found = []
-        for row, scale, view in zip(self.weights, self.scales, self.views, strict=True):
-            start, stop = features.run(view)
-            if start == stop:
-                found.append(0.0)
-                continue
-            total = float(row.take(index[start:stop]).sum(dtype=np.float64))
-            found.append(scale * total / math.sqrt(stop - start))
-        return found
+        return self._scores(features, self._places(features), (1.0,) * len(self.views))
 
     def score(self, features: Features, counted: Sequence[float]) -> float:
         """The mean over the views, each as much as it counts (`votes`)."""
-        return sum([v * s for v, s in zip(counted, self.scores(features), strict=True)])
+        found = self._scores(features, self._places(features), counted)
+        return sum([v * s for v, s in zip(counted, found, strict=True)])
+
+    def _places(self, features: Features) -> Slots:
+        """Where in a row each slot has its weight."""
+        return features.slots >> (SLOT_BITS - self.bits)
+
+    def _scores(
+        self, features: Features, places: Slots, counted: Sequence[float]
+    ) -> list[float]:
+        """The score of each view that counts at all; 0 for the others."""
+        found = []
+        rows = zip(self.weights, self.scales, self.views, counted, strict=True)
+        for row, scale, view, vote in rows:
+            start, stop = features.run(view)
+            if start == stop or not vote:
+                found.append(0.0)
+                continue
+            # Not .sum(): it is Python that calls this.
+            total = float(np.add.reduce(row.take(places[start:stop]), dtype=np.float64))
+            found.append(scale * total / math.sqrt(stop - start))
+        return found
 
     def add_shares(
         self, features: Features, factor: float, shares: Shares, counted: Sequence[float]
     ) -> None:
         """Add to `shares` what each feature adds to `factor * score`; all of them sum to it."""
-        index = features.slots >> (SLOT_BITS - self.bits)
+        places = self._places(features)
         rows = zip(self.weights, self.scales, self.views, counted, strict=True)
         for row, scale, view, vote in rows:
             start, stop = features.run(view)
             if start < stop and vote:
                 share = factor * scale * vote / math.sqrt(stop - start)
-                shares[start:stop] += row.take(index[start:stop]) * np.float32(share)
+                part = shares[start:stop]
+                part += row.take(places[start:stop]) * np.float32(share)
 
     def learn(
         self,
@@ -97,7 +112,9 @@ class Tables:
     ) -> tuple[float, ...]:
         """One step of logistic regression a view; the steps taken (0: none was needed)."""
         steps = []
-        for view, score in zip(self.views, self.scores(features), strict=True):
+        places = self._places(features)
+        scores = self._scores(features, places, (1.0,) * len(self.views))
+        for view, score in zip(self.views, scores, strict=True):
             signed = score if is_spam else -score
             start, stop = features.run(view)
             if signed >= thickness or start == stop:
@@ -105,7 +122,7 @@ class Tables:
                 continue
             step = rate * weight * sigmoid(-signed) / math.sqrt(stop - start)
             steps.append(step if is_spam else -step)
-        self.move(features, steps)
+        self._move(features, places, steps)
         return tuple(steps)
 
     def shift(self, features: Features, by: float) -> tuple[float, ...]:
@@ -117,10 +134,13 @@ class Tables:
 
     def move(self, features: Features, steps: Sequence[float], sign: int = 1) -> None:
         """Add each view's step to the weights of what is present; -1 takes it back."""
-        if not any(steps):
-            return
-        index = features.slots >> (SLOT_BITS - self.bits)
+        if sign < 0:
+            steps = [-step for step in steps]
+        self._move(features, self._places(features), steps)
+
+    def _move(self, features: Features, places: Slots, steps: Sequence[float]) -> None:
         for row, view, step in zip(self.weights, self.views, steps, strict=True):
             if step:
                 start, stop = features.run(view)
-                row[index[start:stop]] += np.float32(sign * step)
+                part = places[start:stop]
+                row[part] = row.take(part) + np.float32(step)

@@ -66,7 +66,7 @@ def load(folder: Path) -> Model:
         table = _array(folder, manifest.counts, (COUNTED, 2, 1 << SLOT_BITS), ("uint16",))
         counts = Counts(table, np.array([manifest.bayes_spam, manifest.bayes_ham]))
     return Model(
-        manifest, Tables(manifest.views, weights, manifest.scales, manifest.bits), counts
+        manifest, Tables(tuple(manifest.views), weights, manifest.scales, manifest.bits), counts
     )
 
 
