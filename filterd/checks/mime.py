@@ -124,20 +124,22 @@ def _alternatives(message: Message) -> Iterator[Hit]:
         around = message.parts[part.parent]
         if around.content_type != "multipart/alternative" or not message.html:
             continue
-        plain = _words(part.text[:SAMPLE])
-        html = _words(" ".join(document.visible[:SAMPLE] for document in message.html))
-        if len(plain) >= 50 and len(html) >= 5:
-            common = len(plain & html)
-            if common * 5 < len(plain) and common * 2 < len(html):
-                yield Hit("MIME_ALTERNATIVE_DIFFERS", f"{common} of {len(plain)} words")
-        if not plain and len(html) >= 20:
+        plain = _whole(part.text[:SAMPLE].lower().split())
+        shown = " ".join(document.visible[:SAMPLE] for document in message.html).lower().split()
+        common = len(plain.intersection(shown))
+        if plain and (len(plain) < 50 or common * 5 >= len(plain)):
+            return  # nearly all mail
+        html = len(_whole(shown))
+        if plain and html >= 5 and common * 2 < html:
+            yield Hit("MIME_ALTERNATIVE_DIFFERS", f"{common} of {len(plain)} words")
+        if not plain and html >= 20:
             yield Hit("MIME_ALTERNATIVE_EMPTY")
         return
 
 
-def _words(text: str) -> set[str]:
-    """Whole words of letters; what stands in links is none."""
-    return {word for word in set(text.lower().split()) if len(word) > 3 and word.isalpha()}
+def _whole(words: Iterable[str]) -> set[str]:
+    """The whole words of letters; what stands in links is none."""
+    return {word for word in set(words) if len(word) > 3 and word.isalpha()}
 
 
 CHECK = Check(

@@ -247,7 +247,7 @@ def _read_reply(packet: bytes, asked: Question, records: int) -> Answer | Reply:
     rcode = flags & 15
     if flags & 0x0200:
         return Reply(rcode, truncated=True)
-    if rcode not in {NOERROR, NXDOMAIN}:
+    if rcode not in _NO:
         return Reply(rcode)
     if answers > MAX_RECORDS:
         return tempfail("oversize")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from filterd.limits import LIMITS
 from filterd.mail.derived import derived
@@ -34,8 +35,7 @@ AMBIGUOUS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """One address. `display` is decoded; `local` unquoted; `domain` in A-labels, "" if it has none.
 
     An address literal stays in brackets: "[192.0.2.1]". `raw` is the address as written.

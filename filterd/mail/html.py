@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import re2
 
@@ -56,8 +56,7 @@ _SOURCE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class HtmlLink:
+class HtmlLink(NamedTuple):
     """One reference: `href` as written, `text` what the reader sees of it, `tag` its element."""
 
     href: str
