@@ -21,10 +21,10 @@ from filterd.core.errors import FilterdError, StoreUnavailable
 from filterd.core.history import VerdictQuery
 from filterd.core.verdict import Action
 from filterd.frontends.http.guard import Problem
+from filterd.frontends.http.openapi import openapi
 from filterd.frontends.http.schema import (
     LearnRequest,
     ScanRequest,
-    openapi,
     read_request,
     to_submission,
 )

@@ -19,7 +19,7 @@ from filterd.core.clock import FixedClock
 from filterd.core.errors import StoreUnavailable
 from filterd.core.stores import StoreHealth
 from filterd.core.verdict import Action, InsertField, Reply, ScoredHit, Verdict
-from filterd.frontends.http.schema import openapi
+from filterd.frontends.http.openapi import openapi
 from filterd.frontends.http.services import HttpServices
 from filterd.mail.message import Message
 from filterd.scan.scanner import Submission
