@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from filterd.frontends.cli import probe
+from filterd.frontends.cli import machine, probe
 from filterd.frontends.cli.context import (
     EXIT_NO,
     EXIT_OK,
@@ -91,10 +91,10 @@ def examine(context: Context, folder: Path, *, no_dns: bool = False) -> Iterator
     yield from _mta(folder, settings)
     if not no_dns:
         yield from _dns(context, folder)
-    yield from probe.clock(probe.clock_error())
-    yield from probe.disk(settings.state_dir)
+    yield from machine.clock(machine.clock_error())
+    yield from machine.disk(settings.state_dir)
     set_here = any(word in key for key in context.loaded.origins for word in SECRETS)
-    yield from probe.files(context.loaded.files, set_here, settings.state_dir)
+    yield from machine.files(context.loaded.files, set_here, settings.state_dir)
     yield from _kept(context, now)
 
 
