@@ -8,6 +8,7 @@ Not here: recorded verdicts and learned labels, which are no state of checks.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -91,7 +92,7 @@ def export_(context: Context, file: TextIO) -> int:
 
 
 @store.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8"), default="-")
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"), default="-")
 @pass_context
 def import_(context: Context, file: TextIO) -> int:
     """Read FILE (or standard input) as written by `export`; rows are written over what is there."""
@@ -115,8 +116,10 @@ def read(lines: Iterable[str]) -> Iterator[StoreRow]:
                     fail(f"line 1: an export of form {found['filterd_state']}, expected {FORM}")
                 continue
             values = tuple(float(value) for value in found["values"])
-            if len(values) != KINDS[found["kind"]]:
+            if len(values) != KINDS[found["kind"]] or not all(map(math.isfinite, values)):
                 raise ValueError("wrong number of values")
+            if found["kind"] == "ledger":
+                int(str(found["key"]).partition(" ")[0])  # "DAY COUNTER"
             yield StoreRow(found["kind"], str(found["key"]), values)
         except (ValueError, KeyError, TypeError) as error:
             fail(f"line {number}: not a row of an export ({error})")

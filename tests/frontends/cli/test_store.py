@@ -60,13 +60,16 @@ def test_state_moves_from_store_to_store(tmp_path: Path) -> None:
         ('{"kind":"trap","key":"x","values":[]}', "wrong number of values"),
         ('{"kind":"ghost","key":"x","values":[1]}', "line 2: not a row"),
         ("[1]", "line 2: not a row"),
+        ('{"kind":"trap","key":"x","values":[NaN]}', "wrong number of values"),
+        ('{"kind":"ledger","key":"x deferred","values":[1]}', "line 2: not a row"),
+        ("\udc93", "line 2: not a row"),
     ],
 )
 def test_a_line_that_is_no_row_is_named(
     tmp_path: Path, line: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "state.jsonl"
-    file.write_text('{"filterd_state": 1}\n' + line + "\n")
+    file.write_text('{"filterd_state": 1}\n' + line + "\n", "utf-8", "surrogateescape")
     assert filterd(tmp_path, "store", "import", str(file)) == 2
     assert message in capsys.readouterr().err
 
