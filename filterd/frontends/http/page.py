@@ -1,6 +1,7 @@
 """page - what a mail admin sees at /: overview, history, one verdict, scan and learn, rules.
 
-Owns:   Page: the views and the numbers in them. The HTML is in templates/, escaped by Jinja.
+Owns:   Page: the views. The HTML is in templates/, escaped by Jinja.
+Not here: the numbers in them (figures), their bars (chart).
 Server-rendered, no script needed, nothing fetched from elsewhere. The overview reads the trend (memory),
 never the history, so that its cost does not grow with the mail kept.
 """
@@ -8,9 +9,8 @@ never the history, so that its cost does not grow with the mail kept.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +23,14 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 import filterd
-from filterd.core.stage import Stage
 from filterd.core.verdict import Action
+from filterd.frontends.http import figures
 from filterd.frontends.http.api import SCAN_THREADS, query_of
 from filterd.frontends.http.chart import Bar, bars
 from filterd.frontends.http.guard import Problem
 from filterd.frontends.http.schema import LearnRequest, ScanRequest, read_request, to_submission
 from filterd.mail.message import Message
-from filterd.observe.metrics import METRICS, Counts, read_totals
+from filterd.observe.metrics import read_totals
 from filterd.observe.status import is_alive
 from filterd.scan.explain import turning
 from filterd.scan.report import plain_record, plain_verdict
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from starlette.requests import Request
 
-    from filterd.core.stores import LedgerDay
     from filterd.frontends.http.api import Api
     from filterd.frontends.http.services import HttpServices
     from filterd.observe.trend import Trend
@@ -92,7 +91,12 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        env.filters.update(points=_points, clock=_clock, count=_count, percent=_percent)
+        env.filters.update(
+            points=figures.points,
+            clock=figures.clock,
+            count=figures.count,
+            percent=figures.percent,
+        )
         return env
 
     def warm(self) -> None:
@@ -133,10 +137,10 @@ class Page:
             total=sum(sums.values()),
             chart=bars(day, ACTIONS, now, 1800.0),
             symbols=self._top_symbols(now),
-            zones=_zones(totals, {s.zone: s.reason for s in self._services.zones()}),
-            scans=_scan_times(totals),
-            failures=_labelled(totals, "filterd_check_failures"),
-            auth=_auth(totals),
+            zones=figures.zones(totals, {s.zone: s.reason for s in self._services.zones()}),
+            scans=figures.scan_times(totals),
+            failures=figures.labelled(totals, "filterd_check_failures"),
+            auth=figures.auth(totals),
             greylist=self._greylist(now),
             opinions=self._opinions(now),
             Bar=Bar,
@@ -166,7 +170,9 @@ class Page:
     def _greylist(self, now: float) -> dict[str, Any] | None:
         if self._services.greylist is None:
             return None
-        return greylist_benefit(self._services.greylist.ledger(now - LEDGER_DAYS * 86400))
+        return figures.greylist_benefit(
+            self._services.greylist.ledger(now - LEDGER_DAYS * 86400)
+        )
 
     async def history(self, request: Request) -> Response:
         """Search, and what it found."""
@@ -208,7 +214,11 @@ class Page:
                                message=f"No verdict {wanted} is recorded.")  # fmt: skip
         plain = plain_record(record)
         return self.render(
-            "verdict.html", here="history", verdict=plain, stages=_stages(plain), at=record.at
+            "verdict.html",
+            here="history",
+            verdict=plain,
+            stages=figures.stages(plain),
+            at=record.at,
         )
 
     async def explain(self, request: Request) -> Response:
@@ -246,7 +256,7 @@ class Page:
             here="scan",
             verdict=plain,
             given=shown,
-            stages=_stages(plain),
+            stages=figures.stages(plain),
             carried=carried,
         )
 
@@ -309,118 +319,3 @@ class Page:
             title="That did not work",
             message=str(problem),
         )
-
-
-# -- numbers -------------------------------------------------------------------------------------
-
-
-def _stages(plain: Mapping[str, Any]) -> list[tuple[str, float, int]]:
-    """Stage, milliseconds, checks: where the time went."""
-    found: dict[str, tuple[float, int]] = {}
-    order = [stage.word for stage in Stage]
-    for span in sorted(
-        plain["spans"], key=lambda s: order.index(s["stage"]) if s["stage"] in order else 9
-    ):
-        spent, checks = found.get(span["stage"], (0.0, 0))
-        found[span["stage"]] = (spent + span["milliseconds"], checks + 1)
-    return [(stage, spent, checks) for stage, (spent, checks) in found.items()]
-
-
-def _labelled(totals: Counts, name: str) -> list[tuple[str, int]]:
-    found = [(series[1], int(v)) for series, v in totals.numbers.items() if series[0] == name]
-    return sorted(found, key=lambda item: -item[1])
-
-
-def _auth(totals: Counts) -> dict[str, list[tuple[str, int]]]:
-    found: dict[str, list[tuple[str, int]]] = {}
-    for series, value in sorted(totals.numbers.items(), key=lambda item: -item[1]):
-        if series[0] == "filterd_auth":
-            found.setdefault(series[1], []).append((series[2], int(value)))
-    return {method: found[method] for method in sorted(found)}
-
-
-def _zones(totals: Counts, reasons: Mapping[str, str]) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for series, value in totals.numbers.items():
-        if series[0] not in {"filterd_zone_answers", "filterd_zone_open"}:
-            continue
-        name = series[1]
-        fresh = {"zone": name, "open": False, "results": {}, "reason": reasons.get(name, "")}
-        zone = found.setdefault(name, fresh)
-        if series[0] == "filterd_zone_answers":
-            zone["results"][series[2]] = int(value)
-        else:
-            zone["open"] = value > 0
-    return sorted(found.values(), key=lambda zone: (not zone["open"], zone["zone"]))
-
-
-def _scan_times(totals: Counts) -> dict[str, float] | None:
-    """Median and 95th percentile of scans at end of message, in milliseconds, and their number."""
-    values = totals.histograms.get(("filterd_scan_seconds", "eom"))
-    if not values or not sum(values[:-1]):
-        return None
-    buckets = METRICS["filterd_scan_seconds"].buckets
-    return {
-        "median": _quantile(buckets, values[:-1], 0.5) * 1000,
-        "p95": _quantile(buckets, values[:-1], 0.95) * 1000,
-        "count": sum(values[:-1]),
-    }
-
-
-def _quantile(buckets: Sequence[float], counts: Sequence[float], share: float) -> float:
-    """The value below which that share lies, linear within its bucket."""
-    wanted = share * sum(counts)
-    below = 0.0
-    for index, count in enumerate(counts):
-        if below + count >= wanted and count:
-            low = buckets[index - 1] if index else 0.0
-            high = buckets[index] if index < len(buckets) else buckets[-1]
-            return low + (high - low) * (wanted - below) / count
-        below += count
-    return buckets[-1]
-
-
-def greylist_benefit(days: Iterable[LedgerDay]) -> dict[str, Any]:
-    """Deferred, returned, gave up, median delay of those who returned, and how they then scored."""
-    deferred = returned = 0
-    delays: dict[int, int] = {}
-    scores: dict[int, int] = {}
-    for day in days:
-        deferred += day.deferred
-        returned += day.returned
-        for bucket, count in day.delays.items():
-            delays[bucket] = delays.get(bucket, 0) + count
-        for bucket, count in day.scores.items():
-            scores[bucket] = scores.get(bucket, 0) + count
-    median = 0.0
-    half = sum(delays.values()) / 2
-    seen = 0
-    for bucket in sorted(delays):
-        seen += delays[bucket]
-        if seen >= half:
-            median = 2 ** ((bucket + 0.5) / 4)
-            break
-    return {
-        "deferred": deferred,
-        "returned": returned,
-        "gave_up": max(0, deferred - returned),
-        "median_delay": median,
-        "spam_on_return": sum(n for bucket, n in scores.items() if bucket >= 6),
-        "scored": sum(scores.values()),
-    }
-
-
-def _points(value: float) -> str:
-    return f"{value:+.2f}" if value else "0"
-
-
-def _count(value: float) -> str:
-    return f"{int(value):,}".replace(",", "\u202f")  # narrow no-break space
-
-
-def _percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
-
-
-def _clock(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

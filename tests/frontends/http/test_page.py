@@ -14,7 +14,6 @@ import pytest
 from filterd.core.evidence import AuthResult
 from filterd.core.stores import LedgerDay
 from filterd.core.verdict import Action, ScoredHit, Span, Verdict
-from filterd.frontends.http.page import greylist_benefit
 from filterd.frontends.http.services import HttpServices, RuleLine
 from filterd.observe.metrics import Meter
 from filterd.observe.settings import MetricsSettings
@@ -261,13 +260,6 @@ def test_the_first_view_is_fast(tmp_path: Path) -> None:
             again.append(time.perf_counter() - begin)
     assert min(first, *again) < 0.1  # seconds; the first is not far from the others:
     assert first < 0.3
-
-
-def test_greylisting_shows_its_own_benefit() -> None:
-    found = greylist_benefit(FakeLedger().ledger(0))
-    assert found["gave_up"] == 30
-    assert found["median_delay"] == pytest.approx(2 ** (33.5 / 4))
-    assert greylist_benefit([])["deferred"] == 0
 
 
 @pytest.mark.slow
