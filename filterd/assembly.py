@@ -194,6 +194,7 @@ class Assembly:
             rates=stores.rates if stores else None,
             correspondents=stores.correspondents if stores else None,
             traps=stores.traps if stores else None,
+            state=stores.distant if stores else None,
             reports=reports,
             rules=self.rules,
             classifier=self.classifier,

@@ -1,7 +1,7 @@
 """correspondent - whom our own people write to may write back.
 
 Owns:   symbols CORRESPONDENT_KNOWN, CORRESPONDENT_CLAIMED, CORRESPONDENT_REPLY.
-Asks:   the correspondent store: one call a recipient at RCPT, at most one more at EOM.
+Asks:   the correspondent store: one fact a recipient at RCPT, announced, at most one call more at EOM.
 Not here: who is exempt because of it (greylist, tarpit, ratelimit name the symbols).
 
 Mail from authenticated or local clients teaches: each (sender, recipient) pair and the Message-ID, as
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit
 from filterd.core.settings import Duration
 from filterd.core.stage import Stage
-from filterd.core.stores import CorrespondentStore
+from filterd.core.stores import CorrespondentStore, Fact
 from filterd.core.transaction import Transaction
 from filterd.mail.domain import organizational
 from filterd.store import keys
@@ -50,22 +50,41 @@ class Settings(CheckSettings):
     )
 
 
+def facts(tx: Transaction, settings: Settings) -> Iterable[Fact]:
+    """At RCPT: whether this recipient wrote to the sender."""
+    del settings
+    if _is_asked(tx):
+        yield ("correspondent", keys.pair(tx.recipient, tx.envelope.reverse_path))
+
+
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
     """Learn from our own mail (EOM); know who writes to us (RCPT), and answers to us (EOM)."""
     store = services.correspondents
     if store is None:
         return
     now = services.clock.now()
-    if tx.session.is_authenticated or tx.session.is_local:
-        if tx.stage is Stage.EOM:
-            _learn(tx, settings, store, now)
-    elif tx.stage is Stage.RCPT:
-        path = tx.envelope.reverse_path
-        asked = len(tx.envelope.recipients)
-        if path and asked < MAX_ASKED and not _found(tx):
-            yield from _known(tx, settings, store, now, [(tx.recipient, path)])
+    if tx.stage is Stage.RCPT:
+        if _is_asked(tx):
+            yield from _known(tx, settings, store, now)
+    elif _is_ours(tx):
+        _learn(tx, settings, store, now)
     else:
         yield from _answers(tx, settings, store, now)
+
+
+def _is_ours(tx: Transaction) -> bool:
+    return tx.session.is_authenticated or tx.session.is_local
+
+
+def _is_asked(tx: Transaction) -> bool:
+    """Whether to look for the pair of the sender and this recipient: not once one is known."""
+    envelope = tx.envelope
+    return (
+        bool(envelope.reverse_path)
+        and len(envelope.recipients) < MAX_ASKED
+        and not _is_ours(tx)
+        and not tx.has_hit((KNOWN, CLAIMED))
+    )
 
 
 def _learn(tx: Transaction, settings: Settings, store: CorrespondentStore, now: float) -> None:
@@ -81,16 +100,11 @@ def _learn(tx: Transaction, settings: Settings, store: CorrespondentStore, now: 
 
 
 def _known(
-    tx: Transaction,
-    settings: Settings,
-    store: CorrespondentStore,
-    now: float,
-    pairs: Sequence[tuple[str, str]],
+    tx: Transaction, settings: Settings, store: CorrespondentStore, now: float
 ) -> Iterator[Evidence]:
-    times = store.last_sent([keys.pair(ours, theirs) for ours, theirs in pairs], now)
-    last = max(times, default=0.0)
+    ours, theirs = tx.recipient, tx.envelope.reverse_path
+    (last,) = store.last_sent([keys.pair(ours, theirs)], now)
     if last:
-        ours, theirs = pairs[list(times).index(last)]
         yield _told(tx, settings, now, last, ours, theirs)
 
 
@@ -146,10 +160,6 @@ def _ids(tx: Transaction) -> list[str]:
     return list(dict.fromkeys(reversed(_ID.findall(text))))[:MAX_REFERENCES]
 
 
-def _found(tx: Transaction) -> bool:
-    return tx.hit(KNOWN) is not None or tx.hit(CLAIMED) is not None
-
-
 def _is_proven(tx: Transaction, domain: str) -> bool:
     """Whether SPF, DMARC or a signature passed for a domain aligned with the correspondent's."""
     wanted = organizational(domain.lower())
@@ -173,6 +183,7 @@ def _days(seconds: float) -> str:
 CHECK = Check(
     name="correspondent",
     stage=Stage.RCPT,
+    facts=facts,
     run=run,
     settings=Settings,
     symbols=(KNOWN, CLAIMED, REPLY),

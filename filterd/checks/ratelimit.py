@@ -1,7 +1,7 @@
 """ratelimit - leaky buckets by client network, authenticated user, sender domain and recipient.
 
 Owns:   symbols RATE_HIGH, RATE_LIMITED; what is limited, the reply, the delay before it.
-Asks:   the rate store: one call for each accepted recipient.
+Asks:   the rate store: one call for each accepted recipient; what its buckets hold is announced.
 Not here: the arithmetic and its exactness between workers and machines (store).
 
 Rules of this file:
@@ -22,7 +22,7 @@ from filterd.core.evidence import Delay, Evidence, Hit, Proposal
 from filterd.core.settings import Duration
 from filterd.core.settings import Settings as Table
 from filterd.core.stage import Stage
-from filterd.core.stores import Bucket
+from filterd.core.stores import Bucket, Fact
 from filterd.core.transaction import Transaction
 from filterd.core.verdict import Action, Reply
 from filterd.store import keys
@@ -81,6 +81,13 @@ class Settings(CheckSettings):
     )
 
 
+def facts(tx: Transaction, settings: Settings) -> Iterable[Fact]:
+    """At RCPT: how full the buckets are that this recipient's message goes into."""
+    if not tx.has_hit(settings.exempt):
+        for bucket in _buckets(tx, settings, tx.recipient):
+            yield ("bucket", bucket.key)
+
+
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
     """At RCPT: charge this recipient. At EOM: give everything back if the message is greylisted."""
     store = services.rates
@@ -125,23 +132,27 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
 def _buckets(tx: Transaction, settings: Settings, recipient: str) -> Sequence[Bucket]:
     """The buckets that one message to this recipient fills."""
     session = tx.session
-    named: list[tuple[Limit, str, str]] = []
+    found: list[Bucket] = []
     if session.is_authenticated:
-        named.append((settings.user, "user", session.auth_user))
+        if settings.user.messages:
+            found.append(settings.user.bucket(keys.rate("user", session.auth_user)))
     elif not session.is_local:
-        network = keys.client_network(
-            session.client, settings.ipv4_prefix, settings.ipv6_prefix
-        )
-        named.append((settings.client, "client", network))
-        if tx.envelope.domain:
-            named.append((settings.domain, "domain", tx.envelope.domain))
-        named.append((settings.recipient, "recipient", recipient))
-    return [limit.bucket(keys.rate(what, who)) for limit, what, who in named if limit.messages]
+        if settings.client.messages:
+            network = keys.client_network(
+                session.client, settings.ipv4_prefix, settings.ipv6_prefix
+            )
+            found.append(settings.client.bucket(keys.rate("client", network)))
+        if settings.domain.messages and (domain := tx.envelope.domain):
+            found.append(settings.domain.bucket(keys.rate("domain", domain)))
+        if settings.recipient.messages:
+            found.append(settings.recipient.bucket(keys.rate("recipient", recipient)))
+    return found
 
 
 CHECK = Check(
     name="ratelimit",
     stage=Stage.RCPT,
+    facts=facts,
     run=run,
     settings=Settings,
     symbols=(HIGH, LIMITED),

@@ -1,7 +1,8 @@
 """tarpit - answer suspicious clients slowly.
 
 Owns:   symbol TARPIT; how long an answer is held at CONNECT, RCPT and end-of-message.
-Asks:   the rate store for the record of the client's network: how often it was suspicious lately.
+Asks:   the rate store for the record of the client's network: how often it was suspicious lately. A mark on
+        it is made without waiting; at RCPT the record of a client that was held before is announced.
 Not here: the waiting, and the limit on how many wait at once (the front end's gate: over it nobody is
         held, and a leaving worker holds nobody); rate limits (checks.ratelimit, whose RATE_HIGH counts).
 
@@ -21,7 +22,7 @@ from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Delay, Evidence, Hit
 from filterd.core.settings import Duration
 from filterd.core.stage import Stage
-from filterd.core.stores import Bucket
+from filterd.core.stores import Bucket, Fact
 from filterd.core.transaction import Session, Transaction
 from filterd.store import keys
 
@@ -104,6 +105,12 @@ class Settings(CheckSettings):
     )
 
 
+def facts(tx: Transaction, settings: Settings) -> Iterable[Fact]:
+    """At RCPT: the record of a network whose client was held before."""
+    if tx.hit(SYMBOL) is not None:
+        yield ("bucket", _record(tx, settings).key)
+
+
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
     """Hold the answer of this stage, longer the more there is against the client."""
     session = tx.session
@@ -152,21 +159,26 @@ def _marks(tx: Transaction, settings: Settings, services: Services, *, is_new: b
     store = services.rates
     if store is None:
         return 0.0
-    network = keys.client_network(tx.session.client, settings.ipv4_prefix, settings.ipv6_prefix)
-    record = Bucket(keys.rate("marks", network), 1, MARK_SECONDS, MAX_MARKS)
+    record = _record(tx, settings)
     now = services.clock.now()
-    if is_new:
-        (level,) = store.charge([record], 1, now)
-    elif tx.stage is Stage.CONNECT:
+    if tx.stage is Stage.CONNECT:
         level = store.glimpse(record, now)
     else:
         (level,) = store.levels([record], now)
-    return min(level, MAX_MARKS)
+    if is_new:
+        store.fill([record], 1, now)
+    return min(level + is_new, MAX_MARKS)
+
+
+def _record(tx: Transaction, settings: Settings) -> Bucket:
+    network = keys.client_network(tx.session.client, settings.ipv4_prefix, settings.ipv6_prefix)
+    return Bucket(keys.rate("marks", network), 1, MARK_SECONDS, MAX_MARKS)
 
 
 CHECK = Check(
     name="tarpit",
     stage=Stage.CONNECT,
+    facts=facts,
     run=run,
     settings=Settings,
     symbols=(SYMBOL,),

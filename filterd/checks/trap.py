@@ -1,7 +1,7 @@
 """trap - who writes to a spamtrap is listed here for a day.
 
 Owns:   symbols TRAP_CLIENT, TRAP_RECIPIENT.
-Asks:   the list file of trap addresses; the trap store, once a transaction.
+Asks:   the list file of trap addresses; the trap store, once a transaction, announced.
 Not here: learning from what traps receive (classify reads TRAP_RECIPIENT).
 
 A trap that accepts bounces would list every server that a forger makes answer: the null reverse-path
@@ -19,6 +19,7 @@ from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.evidence import Evidence, Hit
 from filterd.core.settings import Duration
 from filterd.core.stage import Stage
+from filterd.core.stores import Fact
 from filterd.core.transaction import Transaction
 from filterd.store import keys
 from filterd.store.listfile import lists, mistakes
@@ -49,16 +50,19 @@ class Settings(CheckSettings):
         return (f"files: {text}" for text in mistakes(self.files))
 
 
+def facts(tx: Transaction, settings: Settings) -> Iterable[Fact]:
+    """Whether the client is listed; asked at the first recipient."""
+    if settings.files and _is_judged(tx) and not tx.envelope.recipients:
+        yield ("trap", keys.trap(tx.session.client))
+
+
 def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evidence]:
     """At each RCPT: is it a trap? At the first: has this client sprung one lately?"""
     store = services.traps
-    session = tx.session
-    if store is None or session.client is None or session.is_local or session.is_authenticated:
-        return
-    if not settings.files:
+    if store is None or not settings.files or not _is_judged(tx):
         return
     clock = services.clock
-    client = keys.trap(session.client)
+    client = keys.trap(tx.session.client)
     if any(
         one.address(tx.recipient) is not None
         for one in lists(settings.files, clock.monotonic())
@@ -73,9 +77,15 @@ def run(tx: Transaction, settings: Settings, services: Services) -> Iterable[Evi
             yield Hit(CLIENT, f"{client} for another {seconds / 3600:.1f} h")
 
 
+def _is_judged(tx: Transaction) -> bool:
+    session = tx.session
+    return session.client is not None and not session.is_local and not session.is_authenticated
+
+
 CHECK = Check(
     name="trap",
     stage=Stage.RCPT,
+    facts=facts,
     run=run,
     settings=Settings,
     symbols=(CLIENT, RECIPIENT),

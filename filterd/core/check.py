@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from filterd.core.stores import (
         CorrespondentStore,
         DmarcReportStore,
+        Fact,
         GreylistStore,
         RateStore,
+        Remembered,
         TrapStore,
     )
     from filterd.core.transaction import Transaction
@@ -76,8 +78,7 @@ class Classifier(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(NamedTuple):
     """What a check may ask for. `ask` is bound to this scan's deadline."""
 
     ask: Ask
@@ -86,6 +87,7 @@ class Services:
     rates: RateStore | None = None
     correspondents: CorrespondentStore | None = None
     traps: TrapStore | None = None
+    state: Remembered | None = None  # the three above, where each question costs a round trip
     reports: DmarcReportStore | None = None
     rules: RuleProgram | None = None
     classifier: Classifier | None = None
@@ -102,11 +104,18 @@ def no_questions(tx: Transaction, settings: Any) -> Iterable[Asked]:
     return ()
 
 
+def no_facts(tx: Transaction, settings: Any) -> Iterable[Fact]:
+    """For checks that ask nothing of the store, or not before they run."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One check, as the scanner sees it.
 
     `stage` is the earliest at which its facts exist: its `questions` go out then.
+    `facts` is what `run` will ask of the store at RCPT: it is fetched with what the others ask there, in
+    one round trip, and `run` finds it there. What was not announced costs a trip of its own.
     `runs` lists the stages at which `run` is called because it may answer there (most: EOM only).
     `after` names checks that run first, and at an early stage are run first if their facts exist.
     A check runs once a transaction, except at each stage in `runs`.
@@ -119,5 +128,6 @@ class Check:
     settings: type[CheckSettings] = CheckSettings
     symbols: tuple[str, ...] = ()
     questions: Callable[[Transaction, Any], Iterable[Asked]] = no_questions
+    facts: Callable[[Transaction, Any], Iterable[Fact]] = no_facts
     after: tuple[str, ...] = ()
     runs: frozenset[Stage] = field(default_factory=lambda: frozenset({Stage.EOM}))

@@ -1,6 +1,6 @@
 """stores - shared state in domain words; memory, SQLite and Redis implement these protocols.
 
-Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore, PauseStore, DmarcReportStore,
+Owns:   GreylistStore, RateStore, CorrespondentStore, TrapStore, Remembered, PauseStore, DmarcReportStore,
         HistoryStore, their values, StoreHealth.
 Rules of this file: no Redis word, no SQL word, no key format. One call is one round trip and is
         atomic across workers and machines. Every method may raise StoreUnavailable, nothing else.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from filterd.core.history import VerdictQuery, VerdictRecord
@@ -110,6 +110,12 @@ class Bucket(NamedTuple):
         return max(0.0, level - max(0.0, now - at) * self.limit / self.period)
 
 
+Fact = tuple[
+    Literal["bucket", "correspondent", "trap"], str
+]  # what is remembered, by kind and key
+Numbers = tuple[float, ...]  # what is remembered of it, as a StoreRow has it
+
+
 class RateStore(Protocol):
     """Leaky buckets, exact across workers and machines."""
 
@@ -117,6 +123,13 @@ class RateStore(Protocol):
         """Add `cost` to every bucket, or to none if one would overflow; return the levels.
 
         A level is what the bucket holds with this charge, kept or not: above `burst` is over the limit.
+        """
+        ...
+
+    def fill(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
+        """`charge` for who has no use for the answer, and so does not wait for it.
+
+        Done before any call that is begun when it has returned; a failure may be that call's.
         """
         ...
 
@@ -154,6 +167,14 @@ class TrapStore(Protocol):
 
     def trapped_until(self, keys: Sequence[str], now: float) -> float:
         """Until when the longest listed of the keys is listed; 0.0 when none is."""
+        ...
+
+
+class Remembered(RateStore, CorrespondentStore, TrapStore, Protocol):
+    """These three in one place."""
+
+    def recall(self, facts: Sequence[Fact]) -> Sequence[Numbers]:
+        """The numbers of each fact, those of a StoreRow; () of what is not there. They may have expired."""
         ...
 
 

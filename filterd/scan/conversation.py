@@ -2,25 +2,26 @@
 
 Rules of this file:
 1. Ask early, judge late: when a stage's facts arrive its questions go out; a check runs at
-   end-of-message, or at the stages where it may answer, after the checks it names.
+   end-of-message, or at the stages where it may answer, after the checks it names. What these ask of
+   the store is fetched in one go before the first that asks it.
 2. Only this file appends to a transaction's evidence.
 3. A check that raises, or comes too late, is a Failure; nothing a check does reaches the front end.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from filterd.auth import relay
-from filterd.core.check import Services
+from filterd.core.check import Check, CheckSettings
 from filterd.core.errors import StoreUnavailable
 from filterd.core.evidence import AuthResult, Delay, Evidence, Failure, Hit, Note, Proposal
 from filterd.core.lookup import Answer, Question, Resolver, tempfail
 from filterd.core.stage import Stage
+from filterd.core.stores import Fact
 from filterd.core.transaction import EMPTY_MESSAGE, Envelope, Session, Transaction
 from filterd.core.verdict import Action, Edit, Reply, ScoredHit, Span, Verdict
 from filterd.limits import LIMITS
@@ -28,6 +29,7 @@ from filterd.mail.authres import format_results
 from filterd.mail.header import Header
 from filterd.mail.message import Message
 from filterd.scan import fields, policy
+from filterd.store.reading import Announced
 
 if TYPE_CHECKING:
     from filterd.scan.scanner import Scanner
@@ -90,7 +92,15 @@ class Conversation:
         self._session = session
         self._is_relayed = False
         self._asking = _Asking(scanner.resolver)
-        self._services: Services = dataclasses.replace(scanner.services, ask=self._asking)
+        services = scanner.services
+        self._state: Announced | None = None
+        if services.state is None:
+            self._services = services._replace(ask=self._asking)
+        else:
+            self._state = state = Announced(services.state)
+            self._services = services._replace(
+                ask=self._asking, rates=state, correspondents=state, traps=state
+            )
         self._has_begun = False  # something came since MAIL that `abort` must forget
         self._lasting: set[int] = (
             set()
@@ -109,7 +119,7 @@ class Conversation:
     def helo(self, name: str, tls: str = "") -> StageAnswer:
         """HELO or EHLO, perhaps again after STARTTLS."""
         known = self._session
-        self._enter_session(dataclasses.replace(known, helo=name, tls=tls or known.tls))
+        self._enter_session(replace(known, helo=name, tls=tls or known.tls))
         return self._early(Stage.HELO)
 
     def mail(
@@ -130,11 +140,13 @@ class Conversation:
         """One recipient; a reply refuses that recipient only."""
         tx = self.tx
         if queue_id and not tx.envelope.queue_id:
-            tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
+            tx.envelope = replace(tx.envelope, queue_id=queue_id)
         tx.recipient = recipient
         self._lasting.clear()
         before = len(tx.evidence)
         answer = self._early(Stage.RCPT)
+        if self._state is not None:
+            self._state.forget()
         if answer.reply is None:
             known = tx.envelope.recipients
             if len(known) < LIMITS.recipients:
@@ -153,7 +165,7 @@ class Conversation:
         """The header section is complete, the body is not: its questions go out."""
         tx = self.tx
         if queue_id and not tx.envelope.queue_id:
-            tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
+            tx.envelope = replace(tx.envelope, queue_id=queue_id)
         tx.message = Message(header, b"")
         if self._is_relayed:
             trusted = self._scanner.trusted_networks
@@ -169,7 +181,7 @@ class Conversation:
         started = self._scanner.clock.monotonic()
         tx = self.tx
         if queue_id and queue_id != tx.envelope.queue_id:
-            tx.envelope = dataclasses.replace(tx.envelope, queue_id=queue_id)
+            tx.envelope = replace(tx.envelope, queue_id=queue_id)
         tx.message = message
         tx.stage = Stage.EOM
         self._limit(self._scanner.settings.deadline)
@@ -273,11 +285,13 @@ class Conversation:
         monotonic, services = self._scanner.clock.monotonic, self._services
         word = tx.stage.word
         started = monotonic()
-        for check, settings, is_once in steps:
+        for check, settings, is_once, announcing in steps:
             name = check.name
             if is_once and name in done:
                 continue
             done.add(name)
+            if announcing and self._state is not None:
+                self._expect(self._state, announcing)
             before = len(tx.evidence)
             reason = ""
             if started > tx.deadline:
@@ -298,6 +312,18 @@ class Conversation:
             ended = monotonic()
             self._spans.append(Span(name, (ended - started) * 1000, word))
             started = ended
+
+    def _expect(
+        self, state: Announced, announcing: Iterable[tuple[Check, CheckSettings]]
+    ) -> None:
+        """Fetch what these checks will ask of the store."""
+        wanted: list[Fact] = []
+        for check, settings in announcing:
+            try:
+                wanted += check.facts(self.tx, settings)
+            except Exception:  # `run` will say what is wrong
+                log.exception("%s: facts of %s failed", self.tx.envelope.queue_id, check.name)
+        state.expect(wanted)
 
     def _conclude(self, started: float) -> Verdict:
         """Score, decide, and say what is to be changed about the message."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from filterd.core.check import Check, CheckSettings, no_questions
+from filterd.core.check import Check, CheckSettings, no_facts, no_questions
 from filterd.core.errors import ConfigError, ConfigProblem
 from filterd.core.stage import Stage
 
@@ -21,6 +21,9 @@ class Step(NamedTuple):
     check: Check
     settings: CheckSettings
     is_once: bool  # not where it has run before in the transaction
+    announcing: tuple[
+        tuple[Check, CheckSettings], ...
+    ] = ()  # whose facts are to be fetched before
 
 
 class Plan:
@@ -55,10 +58,16 @@ class Plan:
             if stage in check.runs or check.name in wanted:
                 wanted.add(check.name)
                 wanted.update(o.name for o in self.checks if _builds_on(check, o, stage))
-        for check in self.checks:
-            if check.name in wanted:
-                is_once = stage not in check.runs or check.runs == {Stage.EOM}
-                yield Step(check, self.settings[check.name], is_once)
+        running = [check for check in self.checks if check.name in wanted]
+        announcing = [c for c in running if c.facts is not no_facts and stage is Stage.RCPT]
+        for check in running:
+            settings = self.settings[check.name]
+            is_once = stage not in check.runs or check.runs == {Stage.EOM}
+            if announcing and check is announcing[0]:
+                every = tuple((c, self.settings[c.name]) for c in announcing)
+                yield Step(check, settings, is_once, every)
+            else:
+                yield Step(check, settings, is_once)
 
     @property
     def stages(self) -> frozenset[Stage]:

@@ -18,6 +18,7 @@ from filterd.core.stores import (
     PauseStore,
     Portable,
     RateStore,
+    Remembered,
     StoreHealth,
     TrapStore,
 )
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["State", "Stores", "open_history", "open_stores"]
 
 
-class State(
-    GreylistStore, RateStore, CorrespondentStore, TrapStore, PauseStore, Portable, Protocol
-):
+class State(GreylistStore, Remembered, PauseStore, Portable, Protocol):
     """The small shared facts, all in one place."""
+
+    is_distant: bool  # another process answers
 
     def probe(self) -> None:
         """Write something; raises whatever the library raises."""
@@ -71,6 +72,11 @@ class Stores:
     @property
     def traps(self) -> TrapStore:
         return self.state
+
+    @property
+    def distant(self) -> Remembered | None:
+        """Where several questions are better asked together; None where they cost no round trip."""
+        return self.state if self.state.is_distant else None
 
     @property
     def pauses(self) -> PauseStore:

@@ -47,6 +47,14 @@ class Door:
         """What a script returns; its keys live on one server."""
         return self._breaker.call(self.link.run, script, keys, arguments)
 
+    def post(self, key: Word, command: Command) -> None:
+        """Send a command about that key, and do not wait: if it fails, a later call may raise that."""
+        self._breaker.call(self.link.post, key, command, proves=False)
+
+    def values(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What stands under each key, None for nothing; one round trip a server."""
+        return self._breaker.call(self.link.values, keys) if keys else []
+
     def many(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to several commands, one round trip a server; none where there is nothing to ask."""
         return self._breaker.call(self.link.many, commands) if commands else []

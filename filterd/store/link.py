@@ -75,11 +75,25 @@ class Link:
 
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """What a script returns; all its keys live on the server of the first."""
-        rest = (len(keys), *keys, *arguments)
         try:
-            return self._ask(keys[0], ("EVALSHA", script.hash, *rest))
+            return self._ask(keys[0], script.short(keys, arguments))
         except NoScriptError:  # a restarted or flushed server, or a new primary
-            return self._ask(keys[0], ("EVAL", script.text, *rest))
+            return self._ask(keys[0], script.whole(keys, arguments))
+
+    def post(self, key: Word, command: Command) -> None:
+        """Send a command about that key and do not wait for the reply.
+
+        An error in it is raised by a later call, but for a slot that has moved: then only this is lost.
+        """
+        self._server(key).post(command)
+
+    def values(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What stands under each key, one round trip a server."""
+        self._ready()
+        if len(self._slots) > 1:
+            return self.many([("GET", key) for key in keys])
+        found: list[bytes | None] = self._ask(keys[0], ("MGET", *keys)) if keys else []
+        return found
 
     def _ask(self, key: Word, command: Command) -> Any:
         reply = self._server(key).ask(command)
@@ -143,16 +157,26 @@ class Link:
         """Go where a cluster sends us, once; any other error is raised."""
         if not isinstance(error, AskError):
             raise error
-        server = self._known(error.host, error.port)
         if isinstance(error, MovedError):  # for good; an AskError is for this call
-            if len(self._slots) == SLOTS:
-                self._slots[int(error.slot_id)] = server
-            reply = server.ask(command)
+            reply = self._moved(error).ask(command)
         else:
-            reply = server.exchange([("ASKING",), command])[1]
+            reply = self._known(error.host, error.port).exchange([("ASKING",), command])[1]
         if isinstance(reply, Exception):
             raise reply
         return reply
+
+    def _moved(self, error: MovedError) -> Server:
+        server = self._known(error.host, error.port)
+        if len(self._slots) == SLOTS:
+            self._slots[int(error.slot_id)] = server
+        return server
+
+    def _refused(self, error: Exception) -> None:
+        """What was posted was not done."""
+        if isinstance(error, MovedError):
+            self._moved(error)
+        elif not isinstance(error, (AskError, TryAgainError)):
+            raise error
 
     def _server(self, key: Word) -> Server:
         if self._pid != os.getpid() or not self._slots:
@@ -199,7 +223,7 @@ class Link:
             options = dict(self._options)
             if "path" not in options:
                 options |= {"host": address[0], "port": address[1]}
-            server = self._servers[address] = Server(self._kind, options)
+            server = self._servers[address] = Server(self._kind, options, self._refused)
         return server
 
     def _primary(self) -> tuple[str, int]:

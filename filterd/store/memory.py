@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from filterd.core.stores import (
     Bucket,
+    Fact,
     Greylisted,
     LedgerDay,
+    Numbers,
     Standing,
     StoreHealth,
     StoreRow,
@@ -24,6 +26,7 @@ from filterd.core.stores import (
 )
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, as_days, delay_name, score_name
+from filterd.store.reading import Reading, level_of
 from filterd.store.triplet import Client, Delivery, step
 
 MAX_ENTRIES = 200_000  # of one kind; about 40 MB each
@@ -31,8 +34,10 @@ MAX_ENTRIES = 200_000  # of one kind; about 40 MB each
 V = TypeVar("V", bound=tuple[float, ...])
 
 
-class MemoryState:
+class MemoryState(Reading):
     """Thread-safe; every method holds one lock."""
+
+    is_distant = False
 
     def __init__(self, seal: Seal | None = None, max_entries: int = MAX_ENTRIES) -> None:
         self._seal = seal or Seal()
@@ -44,6 +49,11 @@ class MemoryState:
         self._buckets: dict[str, tuple[float, float, float]] = {}  # level, at, expires
         self._sent: dict[str, tuple[float, float]] = {}  # at, expires
         self._traps: dict[str, tuple[float]] = {}  # expires
+        self._tables: Mapping[str, Mapping[str, Numbers]] = {
+            "bucket": self._buckets,
+            "correspondent": self._sent,
+            "trap": self._traps,
+        }
         self._pauses: dict[str, ZonePause] = {}  # as many as there are lists in the settings
 
     # -- greylist
@@ -94,7 +104,11 @@ class MemoryState:
                 if day >= since // DAY
             )
 
-    # -- rates
+    # -- rates, correspondents, traps
+
+    def recall(self, facts: Sequence[Fact]) -> Sequence[Numbers]:
+        with self._lock:
+            return [self._tables[kind].get(self._seal(key), ()) for kind, key in facts]
 
     def charge(self, buckets: Sequence[Bucket], cost: float, now: float) -> Sequence[float]:
         with self._lock:
@@ -106,9 +120,8 @@ class MemoryState:
                     self._fill(bucket, level, now)
             return levels
 
-    def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
-        with self._lock:
-            return [self._level(bucket, now) for bucket in buckets]
+    def fill(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
+        self.charge(buckets, cost, now)
 
     def glimpse(self, bucket: Bucket, now: float) -> float:
         return self._level(bucket, now)
@@ -119,36 +132,21 @@ class MemoryState:
                 self._fill(bucket, max(0.0, self._level(bucket, now) - cost), now)
 
     def _level(self, bucket: Bucket, now: float) -> float:
-        level, at, _ = self._buckets.get(self._seal(bucket.key), (0.0, now, 0.0))
-        return bucket.left(level, at, now)
+        return level_of(bucket, self._buckets.get(self._seal(bucket.key), ()), now)
 
     def _fill(self, bucket: Bucket, level: float, now: float) -> None:
         empty = now + level * bucket.period / bucket.limit
         self._put(self._buckets, self._seal(bucket.key), (level, now, empty), now)
-
-    # -- correspondents
 
     def sent(self, keys: Sequence[str], now: float, seconds: float) -> None:
         with self._lock:
             for key in keys:
                 self._put(self._sent, self._seal(key), (now, now + seconds), now)
 
-    def last_sent(self, keys: Sequence[str], now: float) -> Sequence[float]:
-        with self._lock:
-            found = (self._sent.get(self._seal(key), (0.0, 0.0)) for key in keys)
-            return [at if expires > now else 0.0 for at, expires in found]
-
-    # -- traps
-
     def spring(self, keys: Sequence[str], now: float, seconds: float) -> None:
         with self._lock:
             for key in keys:
                 self._put(self._traps, self._seal(key), (now + seconds,), now)
-
-    def trapped_until(self, keys: Sequence[str], now: float) -> float:
-        with self._lock:
-            until = max((self._traps.get(self._seal(k), (0.0,))[0] for k in keys), default=0.0)
-            return until if until > now else 0.0
 
     # -- pauses
 

@@ -5,7 +5,8 @@ Rules of this file:
 1. Keys are PREFIX:1:{TAG}:KIND:NAME. A client's triplets, its passes and its share of the ledger
    have one tag of 64, so one script sees them on one node of a cluster; all buckets share a tag
    because one charge fills several (a script costs the server 10 us: one node carries any mail flow).
-2. One round trip a call, none where there is nothing to ask.
+2. One round trip a call, none where there is nothing to ask; none to wait for either where a write has no
+   answer that matters (`fill`, `refund`, `content`). What must be known or kept is waited for.
 Not here: servers and connections (door, link), the scripts (script).
 """
 
@@ -14,12 +15,15 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 
 from filterd.core.stores import (
     Bucket,
+    Fact,
     Greylisted,
     LedgerDay,
+    Numbers,
     Standing,
     StoreHealth,
     StoreRow,
@@ -31,6 +35,7 @@ from filterd.store.glimpse import Glimpses
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, KEEP, as_days, score_name
 from filterd.store.link import Link
+from filterd.store.reading import Reading
 from filterd.store.script import ATTEMPT, CHARGE, PAUSE, REFUND
 from filterd.store.server import Command
 from filterd.store.settings import StoreSettings
@@ -42,8 +47,10 @@ PLAIN = frozenset({"triplet", "client", "bucket", "correspondent", "trap"})
 STANDINGS = {standing.value.encode(): standing for standing in Standing}
 
 
-class RedisState:
+class RedisState(Reading):
     """Thread-safe, and safe between processes and machines."""
+
+    is_distant = True
 
     def __init__(self, settings: StoreSettings, seal: Seal | None = None) -> None:
         self._seal = seal or Seal()
@@ -59,16 +66,7 @@ class RedisState:
         place, keys = self._delivery(client, deliveries)
         keys.insert(0, f"{place}ledger")
         standing, first, attempts, passes = self._door.run(
-            ATTEMPT,
-            keys,
-            now,
-            terms.delay,
-            terms.window,
-            terms.expiry,
-            terms.passes,
-            TOUCH,
-            DAY,
-            KEEP,
+            ATTEMPT, keys, now, *_texts(*terms, TOUCH, DAY, KEEP)
         )
         return Greylisted(STANDINGS[standing], float(first), int(attempts), int(passes))
 
@@ -76,7 +74,7 @@ class RedisState:
         self, client: str, deliveries: Sequence[str], now: float, terms: Terms
     ) -> Greylisted:
         _, keys = self._delivery(client, deliveries)
-        replies = self._door.many([("GET", key) for key in keys])
+        replies = self._door.values(keys)
         numbers = _numbers(replies[0])
         known = Client(int(numbers[0]), numbers[1], numbers[2]) if numbers else None
         rows = [_numbers(reply) for reply in replies[1:]]
@@ -93,7 +91,7 @@ class RedisState:
     def content(self, first_seen: float, score: float) -> None:
         key = f"{self._shard('')}ledger"
         name = f"{int(first_seen // DAY)} {score_name(score)}"
-        self._door.call("HINCRBY", key, name, 1)
+        self._door.post(key, ("HINCRBY", key, name, 1))
 
     def ledger(self, since: float) -> Sequence[LedgerDay]:
         keys = [f"{self._root}{{{shard}}}:ledger" for shard in range(SHARDS)]
@@ -107,7 +105,15 @@ class RedisState:
         )
         return as_days(c for c in counters if c[0] >= since // DAY)
 
-    # -- rates
+    # -- rates, correspondents, traps
+
+    def recall(self, facts: Sequence[Fact]) -> Sequence[Numbers]:
+        replies = self._door.values([self._key(kind, self._seal(key)) for kind, key in facts])
+        numbers = [_numbers(reply) for reply in replies]
+        for (kind, key), each in zip(facts, numbers, strict=True):
+            if kind == "bucket":
+                self._glimpses.note(key, each)
+        return numbers
 
     def charge(self, buckets: Sequence[Bucket], cost: float, now: float) -> Sequence[float]:
         if not buckets:
@@ -115,18 +121,17 @@ class RedisState:
         keys, arguments = self._buckets(buckets)
         reply = self._door.run(CHARGE, keys, now, cost, *arguments)
         levels = [float(level) for level in reply]
-        self._glimpses.note(buckets, levels, now)
+        for bucket, level in zip(buckets, levels, strict=True):
+            self._glimpses.note(bucket.key, (level, now))
         return levels
 
-    def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
-        keys, _ = self._buckets(buckets)
-        replies = self._door.many([("GET", key) for key in keys])
-        found = []
-        for bucket, reply in zip(buckets, replies, strict=True):
-            level, at, _ = _numbers(reply) or (0.0, now, now)
-            found.append(max(0.0, level - max(0.0, now - at) * bucket.limit / bucket.period))
-        self._glimpses.note(buckets, found, now)
-        return found
+    def fill(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
+        if not buckets:
+            return
+        keys, arguments = self._buckets(buckets)
+        self._door.post(keys[0], CHARGE.whole(keys, (now, cost, *arguments)))
+        for bucket in buckets:
+            self._glimpses.added(bucket, cost, now)
 
     def glimpse(self, bucket: Bucket, now: float) -> float:
         return self._glimpses.look(bucket, now)
@@ -134,38 +139,23 @@ class RedisState:
     def refund(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
         if buckets:
             keys, arguments = self._buckets(buckets)
-            self._door.run(REFUND, keys, now, cost, *arguments)
+            self._door.post(keys[0], REFUND.whole(keys, (now, cost, *arguments)))
 
-    def _buckets(self, buckets: Sequence[Bucket]) -> tuple[list[str], list[float]]:
+    def _buckets(self, buckets: Sequence[Bucket]) -> tuple[list[str], list[str]]:
         keys = [self._key("bucket", self._seal(bucket.key)) for bucket in buckets]
-        return keys, [n for b in buckets for n in (b.limit, b.period, b.burst)]
-
-    # -- correspondents, traps
+        return keys, [text for b in buckets for text in _texts(b.limit, b.period, b.burst)]
 
     def sent(self, keys: Sequence[str], now: float, seconds: float) -> None:
         self._remember("correspondent", keys, (now, now + seconds), seconds)
 
-    def last_sent(self, keys: Sequence[str], now: float) -> Sequence[float]:
-        found = self._recall("correspondent", keys)
-        return [values[0] if values and values[1] > now else 0.0 for values in found]
-
     def spring(self, keys: Sequence[str], now: float, seconds: float) -> None:
         self._remember("trap", keys, (now + seconds,), seconds)
-
-    def trapped_until(self, keys: Sequence[str], now: float) -> float:
-        until = max((v[0] for v in self._recall("trap", keys) if v), default=0.0)
-        return until if until > now else 0.0
 
     def _remember(
         self, kind: str, keys: Sequence[str], values: tuple[float, ...], seconds: float
     ) -> None:
         named = (self._key(kind, self._seal(key)) for key in keys)
         self._door.many([_set(key, values, seconds) for key in named])
-
-    def _recall(self, kind: str, keys: Sequence[str]) -> list[tuple[float, ...]]:
-        named = [self._key(kind, self._seal(key)) for key in keys]
-        replies = self._door.many([("GET", key) for key in named])
-        return [_numbers(reply) for reply in replies]
 
     # -- pauses
 
@@ -193,7 +183,7 @@ class RedisState:
         for page in self._door.pages():
             named = [(key.decode(), *self._parsed(key.decode())) for key in page]
             wanted = [item for item in named if item[1] in PLAIN]
-            values = self._door.many([("GET", key) for key, _, _ in wanted])
+            values = self._door.values([key for key, _, _ in wanted])
             for (_, kind, name), value in zip(wanted, values, strict=True):
                 if value is not None:
                     yield StoreRow(kind, name, _numbers(value))
@@ -276,12 +266,18 @@ def _set(key: str, values: Sequence[float], seconds: float) -> Command:
     return ("SET", key, " ".join(map(_text, values)), "EX", math.ceil(seconds) + 60)
 
 
+@lru_cache(maxsize=256)
+def _texts(*numbers: float) -> tuple[str, ...]:
+    """Settings as a script takes them; a float's text costs 1.5 us."""
+    return tuple(map(str, numbers))
+
+
 def _text(number: float) -> str:
     return f"{number:.17g}"
 
 
-def _numbers(value: bytes | None) -> tuple[float, ...]:
-    return tuple(float(word) for word in value.split()) if value else ()
+def _numbers(value: bytes | None) -> Numbers:
+    return tuple(map(float, value.split())) if value else ()
 
 
 def _pairs(reply: list[bytes]) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,8 @@ Rules of this file:
    packs and reads. The library's own way there and back costs as much again as the kernel's.
 2. A connection that has been idle may be dead: its call is made once more on a fresh one. An answer that
    does not come in time is never asked for again.
+3. What is posted is sent and not waited for; its answer is read with that of the next call on the connection.
+   An error in it goes to `refused` then, which may raise it there: a store that refuses must not go unnoticed.
 Not here: which server has which key (link), what goes wrong (breaker).
 """
 
@@ -28,6 +30,7 @@ Word = str | bytes | int | float
 Command = tuple[Word, ...]
 
 MAX_IDLE = 32  # connections kept to one server
+MAX_OWED = 32  # answers to what was posted, before one is waited for
 READ = 16_384  # bytes taken from the kernel at once
 _packed: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]  # its stub: of one word
 
@@ -41,11 +44,26 @@ class Script:
         self.text = text
         self.hash = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
+    def short(self, keys: Sequence[str], arguments: Sequence[Word]) -> Command:
+        """By hash, for a server that has seen it."""
+        return ("EVALSHA", self.hash, len(keys), *keys, *arguments)
+
+    def whole(self, keys: Sequence[str], arguments: Sequence[Word]) -> Command:
+        """With its text, for any server."""
+        return ("EVAL", self.text, len(keys), *keys, *arguments)
+
 
 class Server:
     """One Redis server: a stack of idle connections to it."""
 
-    def __init__(self, kind: type[AbstractConnection], options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        kind: type[AbstractConnection],
+        options: dict[str, Any],
+        refused: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        """`refused` is told of an error in the answer to what was posted."""
+        self._refused = refused
         self._kind = kind
         self._options = options
         self._idle: list[_Wire] = []
@@ -65,23 +83,30 @@ class Server:
         """The replies to several, in order, in one round trip."""
         return self._exchange(b"".join(map(_packed, commands)), len(commands))
 
-    def _exchange(self, packed: bytes, count: int) -> list[Any]:
+    def post(self, command: Command) -> None:
+        """Send it and do not wait for the reply."""
+        self._exchange(_packed(command), 0, 1)
+
+    def _exchange(self, packed: bytes, count: int, posted: int = 0) -> list[Any]:
         try:
             wire = self._idle.pop()
         except IndexError:
             wire = _Wire(self._kind(**self._options))
-            replies = wire.exchange(packed, count)
+            replies = wire.exchange(packed, count, posted)
         else:
             try:
-                replies = wire.exchange(packed, count)
+                replies = wire.exchange(packed, count, posted)
             except ConnectionError:  # it may have been closed while idle
                 self.close()
                 wire = _Wire(self._kind(**self._options))
-                replies = wire.exchange(packed, count)
+                replies = wire.exchange(packed, count, posted)
         if len(self._idle) < MAX_IDLE:
             self._idle.append(wire)
         else:
             wire.close()
+        if wire.refusal is not None:
+            refusal, wire.refusal = wire.refusal, None
+            self._refused(refusal)
         return replies
 
     def close(self) -> None:
@@ -92,22 +117,29 @@ class Server:
 class _Wire:
     """One open connection; after an exception it is closed."""
 
-    __slots__ = ("_buffer", "_connection", "_reader", "_socket")
+    __slots__ = ("_buffer", "_connection", "_owed", "_reader", "_socket", "refusal")
 
     def __init__(self, connection: AbstractConnection) -> None:
         connection.connect()
         self._connection = connection
         self._socket: socket.socket = connection._sock  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
         self._buffer = bytearray(READ)
+        self._owed = 0  # answers to what was posted, still to be read
+        self.refusal: Exception | None = None  # the first error among those that have been
         self._reader = Reader(replyError=DefaultParser.parse_error)
         if not isinstance(connection, SSLConnection):
             _let_the_kernel_wait(self._socket)
 
-    def exchange(self, packed: bytes, count: int) -> list[Any]:
+    def exchange(self, packed: bytes, count: int, posted: int) -> list[Any]:
+        """Send commands, and read the replies unless they are posted."""
         replies: list[Any] = []
         reader, buffer = self._reader, self._buffer
         try:
             self._socket.sendall(packed)
+            self._owed += posted
+            if not count and self._owed < MAX_OWED:
+                return replies
+            count += self._owed
             while len(replies) < count:
                 with Lent(TURN):
                     heard = self._socket.recv_into(buffer)
@@ -116,6 +148,10 @@ class _Wire:
                 reader.feed(buffer, 0, heard)  # type: ignore[arg-type]  # its stub: no buffer
                 while (reply := reader.gets()) is not False:
                     replies.append(reply)
+            if self._owed:
+                late, replies = replies[: self._owed], replies[self._owed :]
+                self._owed = 0
+                self.refusal = next((r for r in late if isinstance(r, Exception)), None)
             for reply in replies:
                 if isinstance(reply, ConnectionError):  # it is loading, or has too many clients
                     raise reply

@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 
 from filterd.core.stores import (
     Bucket,
+    Fact,
     Greylisted,
     LedgerDay,
+    Numbers,
     Standing,
     StoreHealth,
     StoreRow,
@@ -30,6 +32,7 @@ from filterd.store.database import ERRORS, Database
 from filterd.store.glimpse import Glimpses
 from filterd.store.keys import Seal
 from filterd.store.ledger import DAY, KEEP, as_days, delay_name, score_name
+from filterd.store.reading import Reading, level_of
 from filterd.store.triplet import Client, Delivery, Step, step
 
 T = TypeVar("T")
@@ -87,8 +90,10 @@ COUNT = (
 )
 
 
-class SqliteState:
+class SqliteState(Reading):
     """Thread-safe, and safe between processes."""
+
+    is_distant = False
 
     def __init__(
         self,
@@ -166,7 +171,16 @@ class SqliteState:
             self._read(lambda db: db.execute(query, (int(since // DAY),)).fetchall())
         )
 
-    # -- rates
+    # -- rates, correspondents, traps
+
+    def recall(self, facts: Sequence[Fact]) -> Sequence[Numbers]:
+        sealed = [(kind, self._seal(key)) for kind, key in facts]
+        found = self._read(lambda db: _recalled(db, sealed))
+        numbers = [found.get(each, ()) for each in sealed]
+        for (kind, key), each in zip(facts, numbers, strict=True):
+            if kind == "bucket":
+                self._glimpses.note(key, each)
+        return numbers
 
     def charge(self, buckets: Sequence[Bucket], cost: float, now: float) -> Sequence[float]:
         sealed = [self._seal(bucket.key) for bucket in buckets]
@@ -180,14 +194,12 @@ class SqliteState:
             return levels
 
         levels = self._write(work, now)
-        self._glimpses.note(buckets, levels, now)
+        for bucket, level in zip(buckets, levels, strict=True):
+            self._glimpses.note(bucket.key, (level, now))
         return levels
 
-    def levels(self, buckets: Sequence[Bucket], now: float) -> Sequence[float]:
-        sealed = [self._seal(bucket.key) for bucket in buckets]
-        levels = self._read(lambda db: _levels(db, sealed, buckets, now))
-        self._glimpses.note(buckets, levels, now)
-        return levels
+    def fill(self, buckets: Sequence[Bucket], cost: float, now: float) -> None:
+        self.charge(buckets, cost, now)
 
     def glimpse(self, bucket: Bucket, now: float) -> float:
         return self._glimpses.look(bucket, now)
@@ -201,30 +213,13 @@ class SqliteState:
 
         self._write(work, now)
 
-    # -- correspondents
-
     def sent(self, keys: Sequence[str], now: float, seconds: float) -> None:
         rows = [(self._seal(key), now, now + seconds) for key in keys]
         self._write(lambda db: db.executemany(PUT["correspondent"], rows), now)
 
-    def last_sent(self, keys: Sequence[str], now: float) -> Sequence[float]:
-        sealed = [self._seal(key) for key in keys]
-        query = _of_keys("SELECT key, at, expires FROM correspondent WHERE key IN", len(keys))
-        rows = self._read(lambda db: db.execute(query, sealed).fetchall())
-        found = {key: at for key, at, expires in rows if expires > now}
-        return [found.get(key, 0.0) for key in sealed]
-
-    # -- traps
-
     def spring(self, keys: Sequence[str], now: float, seconds: float) -> None:
         rows = [(self._seal(key), now + seconds) for key in keys]
         self._write(lambda db: db.executemany(PUT["trap"], rows), now)
-
-    def trapped_until(self, keys: Sequence[str], now: float) -> float:
-        sealed = [self._seal(key) for key in keys]
-        query = _of_keys("SELECT max(expires) FROM trap WHERE key IN", len(keys))
-        ((until,),) = self._read(lambda db: db.execute(query, sealed).fetchall())
-        return until if until is not None and until > now else 0.0
 
     # -- pauses
 
@@ -317,17 +312,24 @@ class SqliteState:
         return self._breaker.call(lambda: self._database.write(work))
 
 
+def _recalled(
+    db: sqlite3.Connection, sealed: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Numbers]:
+    """What is there of these kinds and keys; one statement a kind, which halves the cost of three."""
+    found: dict[tuple[str, str], Numbers] = {}
+    for kind in dict.fromkeys(kind for kind, _ in sealed):
+        keys = [key for each, key in sealed if each == kind]
+        for row in db.execute(_of_keys(f"SELECT * FROM {kind} WHERE key IN", len(keys)), keys):  # noqa: S608
+            found[kind, row[0]] = row[1:]
+    return found
+
+
 def _levels(
     db: sqlite3.Connection, sealed: Sequence[str], buckets: Sequence[Bucket], now: float
 ) -> list[float]:
-    """What the buckets hold now, in order; one statement, which halves the cost of three."""
-    query = _of_keys("SELECT key, level, at FROM bucket WHERE key IN", len(sealed))
-    rows = db.execute(query, sealed)
-    held = {key: (level, at) for key, level, at in rows}
-    return [
-        bucket.left(*held.get(key, (0.0, now)), now)
-        for key, bucket in zip(sealed, buckets, strict=True)
-    ]
+    found = _recalled(db, [("bucket", key) for key in sealed])
+    held = [found.get(("bucket", key), ()) for key in sealed]
+    return [level_of(*each) for each in zip(buckets, held, repeat(now))]
 
 
 @lru_cache(maxsize=256)

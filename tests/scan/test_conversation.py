@@ -3,26 +3,30 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from filterd.auth.keyfile import Signer
 from filterd.auth.seal import Sealing
+from filterd.checks import correspondent, ratelimit, trap
 from filterd.core.check import Check, CheckSettings, Services
 from filterd.core.clock import FixedClock
 from filterd.core.errors import StoreUnavailable
 from filterd.core.evidence import Delay, Evidence, Hit, Proposal
 from filterd.core.lookup import Answer, Question, RRType, Status
 from filterd.core.stage import Stage
+from filterd.core.stores import Fact
 from filterd.core.transaction import Session, Transaction, client_address
 from filterd.core.verdict import Action, InsertField, Reply, Verdict
 from filterd.limits import LIMITS
-from filterd.scan.scanner import Submission
+from filterd.scan.scanner import Scanner, Submission
 from filterd.scan.settings import ScanSettings
 from tests.support.builders import a_message
 from tests.support.scanning import Recorder, a_check, a_scanner
 from tests.support.signing import rsa_key
+from tests.support.watched import Watched
 
 LATER = Reply(451, "4.7.1", "later")
 
@@ -310,3 +314,64 @@ def test_more_forged_fields_than_an_mta_can_remove_are_refused() -> None:
     assert verdict.decisive == "FORGED_FIELDS"
     other = a_message("Authentication-Results: else.example; x=pass\n" * many + "\nbody\n")
     assert a_scanner().scan(Submission(other, SESSION)).action is Action.ACCEPT
+
+
+def a_scanner_with(state: Watched, tmp_path: Path, *more: Check) -> Scanner:
+    """The checks that ask the store at RCPT, with a trap that is not hit."""
+    traps = tmp_path / "traps"
+    traps.write_text("trap@example.net\n")
+    asking = (trap.CHECK, correspondent.CHECK, ratelimit.CHECK)
+    scanner = a_scanner(
+        *(dataclasses.replace(check, after=()) for check in asking),
+        *more,
+        check_settings={"trap": trap.Settings(files=(str(traps),))},
+    )
+    scanner.services = scanner.services._replace(
+        rates=state, correspondents=state, traps=state, state=state
+    )
+    return scanner
+
+
+def test_what_the_checks_ask_of_the_store_at_rcpt_is_one_trip(tmp_path: Path) -> None:
+    state = Watched()
+    talk = a_scanner_with(state, tmp_path).open(SESSION)
+    talk.connect()
+    talk.helo("h")
+    talk.mail("a@example.org")
+    assert state.trips == []
+    assert talk.rcpt("u@example.net").reply is None
+    (asked,) = state.trips
+    assert [kind for kind, _ in asked] == ["trap", "correspondent", "bucket"]
+    assert talk.rcpt("v@example.net").reply is None
+    assert len(state.trips) == 2
+    verdict = talk.end(MESSAGE)
+    assert (verdict.failures, len(state.trips)) == ((), 2)
+
+
+def test_a_store_that_is_down_is_waited_for_once_at_rcpt(tmp_path: Path) -> None:
+    state = Watched()
+    state.is_down = True
+    talk = a_scanner_with(state, tmp_path).open(SESSION)
+    talk.mail("a@example.org")
+    assert talk.rcpt("u@example.net").reply is None
+    assert len(state.trips) == 1
+    failures = talk.end(MESSAGE).failures
+    assert [text.partition(":")[0] for text in failures] == [
+        "trap",
+        "correspondent",
+        "ratelimit",
+    ]
+
+
+def test_a_check_that_cannot_say_what_it_will_ask_costs_no_answer(tmp_path: Path) -> None:
+    def facts(_tx: Transaction, _settings: Any) -> Iterable[Fact]:
+        raise ValueError("no facts")
+
+    broken = dataclasses.replace(
+        a_check("broken", lambda _: (), runs=[Stage.RCPT]), facts=facts
+    )
+    state = Watched()
+    talk = a_scanner_with(state, tmp_path, broken).open(SESSION)
+    talk.mail("a@example.org")
+    assert talk.rcpt("u@example.net").reply is None
+    assert len(state.trips) == 1

@@ -194,6 +194,31 @@ def test_a_refund_gives_the_budget_back(state: State) -> None:
     assert state.charge([HOUR], 1, T0) == pytest.approx([1])
 
 
+def test_who_does_not_wait_for_a_charge_has_charged(state: State) -> None:
+    state.fill([HOUR, OTHER], 3, T0)
+    assert state.levels([HOUR, OTHER], T0) == pytest.approx([3, 3])
+    state.fill([HOUR, OTHER], 3, T0)  # one is full: neither is charged
+    state.refund([HOUR], 1, T0)
+    assert state.charge([HOUR], 1, T0) == pytest.approx([3])
+    state.fill([], 1, T0)
+
+
+def test_facts_of_every_kind_are_recalled_together(state: State) -> None:
+    state.sent(["p1"], T0, 1000)
+    state.spring(["192.0.2.1/32"], T0, 500)
+    state.charge([HOUR], 5, T0)
+    found = state.recall(
+        [
+            ("trap", "192.0.2.1/32"),
+            ("correspondent", "p0"),
+            ("bucket", HOUR.key),
+            ("correspondent", "p1"),
+        ]
+    )
+    assert found == [(T0 + 500,), (), pytest.approx((5, T0, T0 + 300)), (T0, T0 + 1000)]
+    assert state.recall([]) == []
+
+
 def test_a_level_can_be_looked_at(state: State) -> None:
     state.charge([HOUR], 5, T0)
     assert state.levels([OTHER, HOUR], T0 + 60) == pytest.approx([0, 4])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.crc import key_slot
 
+from filterd.core.errors import StoreUnavailable
 from filterd.core.stores import Bucket, Terms
 from filterd.store.redis import RedisState
 from filterd.store.settings import StoreSettings
+from tests.support.redisserver import RedisServer
 
 pytestmark = pytest.mark.redis
 T0 = 1_790_000_000.0
+BUCKET = Bucket("b", limit=1, period=1000, burst=1000)
 numbers = itertools.count()
 
 
@@ -81,3 +85,34 @@ def test_prefixes_keep_installations_apart(
     assert other.trapped_until(["192.0.2.1/32"], T0) == 0.0
     assert state.trapped_until(["192.0.2.1/32"], T0) == T0 + 100
     other.close()
+
+
+def test_a_store_that_refuses_what_is_posted_does_not_go_unnoticed(tmp_path: Path) -> None:
+    if not RedisServer.available():
+        pytest.skip("redis-server is not installed")
+    with RedisServer(tmp_path) as server:
+        state = RedisState(StoreSettings.model_validate({"url": server.url, "timeout": 2.0}))
+        state.charge([BUCKET], 1, T0)
+        server.command("REPLICAOF", "127.0.0.1", "1")
+        state.fill([BUCKET], 1, T0)
+        with pytest.raises(StoreUnavailable, match="read only"):
+            state.levels([BUCKET], T0)
+        assert state.levels([BUCKET], T0) == [1]
+        state.close()
+
+
+def test_a_post_to_a_node_that_has_the_slot_no_more_finds_the_way(
+    servers: Callable[[str], dict[str, Any]],
+) -> None:
+    chosen = {"prefix": f"r{next(numbers)}", "timeout": 2.0, **servers("cluster")}
+    state = RedisState(StoreSettings.model_validate(chosen))
+    state.charge([BUCKET], 1, T0)
+    link = state._door.link
+    (other,) = itertools.islice((s for s in link._slots if s is not link._server("r{rate}")), 1)
+    link._slots = [other] * len(link._slots)
+    for _ in range(40):  # the answer that says where is read after some
+        state.fill([BUCKET], 1, T0)
+    state.fill([BUCKET], 1, T0)
+    assert 1 < state.levels([BUCKET], T0)[0] < 42
+    assert state.health().failures == 0
+    state.close()

@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as GoneError
 from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswerError
 
-from filterd.store.server import READ, Server
+from filterd.store.server import MAX_OWED, READ, Server
 from tests.support.redisserver import RedisServer
 
 TIMEOUT = 0.15
@@ -134,3 +134,53 @@ def test_a_server_that_is_loading_is_no_server(running: RedisServer) -> None:
         with pytest.raises(GoneError, match="loading"):
             door_to(listener.getsockname()[1]).ask(("PING",))
         answering.join()
+
+
+def test_what_is_posted_is_done_before_what_is_asked_next(running: RedisServer) -> None:
+    server = door_to(running.port)
+    for _ in range(MAX_OWED * 3):
+        server.post(("INCR", "n"))
+    assert server.ask(("GET", "n")) == str(MAX_OWED * 3).encode()
+    server.post(("SET", "a", "1"))
+    assert server.exchange([("GET", "a"), ("GET", "b")]) == [b"1", None]
+    server.close()
+
+
+def test_nobody_waits_for_the_answer_to_a_post(running: RedisServer) -> None:
+    server = door_to(running.port)
+    server.ask(("PING",))
+    running.stop(signal.SIGSTOP)
+    started = time.monotonic()
+    server.post(("INCR", "n"))
+    assert time.monotonic() - started < TIMEOUT
+    with pytest.raises(NoAnswerError):
+        server.ask(("GET", "n"))
+    running.resume()
+    server.close()
+
+
+def test_a_post_that_was_refused_is_told_with_the_next_answer(running: RedisServer) -> None:
+    told: list[Exception] = []
+    options = {"socket_timeout": TIMEOUT, "protocol": 2, "driver_info": None}
+    server = Server(
+        Connection, {"host": "127.0.0.1", "port": running.port, **options}, told.append
+    )
+    server.post(("NONSENSE",))
+    assert told == []
+    assert server.ask(("ECHO", "mine")) == b"mine"
+    assert [type(error) for error in told] == [ResponseError]
+    server.ask(("PING",))
+    assert len(told) == 1
+    server.close()
+
+
+def test_a_post_over_a_connection_that_died_while_idle_is_done(running: RedisServer) -> None:
+    server = door_to(running.port)
+    server.ask(("PING",))
+    running.stop(signal.SIGKILL)
+    running.start()
+    server.post(("SET", "a", "1"))
+    server.ask(("PING",))
+    server.post(("SET", "a", "2"))
+    assert server.ask(("GET", "a")) == b"2"
+    server.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -66,5 +65,5 @@ def evidence(
 ) -> list[Evidence]:
     """What the check says of the transaction."""
     used = services or Services(ask=ask, clock=clock or FixedClock())
-    used = dataclasses.replace(used, **stores) if stores else used
+    used = used._replace(**stores) if stores else used
     return list(check.run(tx, settings or check.settings(), used))
