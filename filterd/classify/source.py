@@ -9,9 +9,9 @@ were not there: not in a token, not in the order of fields, not in a count.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
+from filterd.classify.recall import Recall
 from filterd.mail.header import Field
 from filterd.mail.link import Link
 from filterd.mail.message import Message
@@ -68,8 +68,12 @@ class Source(NamedTuple):
 
 def read(message: Message, *, is_local: bool = True) -> Source:
     """The texts of a message; any message gives a Source."""
-    keyed = [(_key(field.name), field) for field in message.header.fields]
-    fields = tuple([(key, field) for key, field in keyed if key is not None][:MAX_FIELDS])
+    keyed = [
+        (key, field)
+        for field in message.header.fields
+        if (key := _KEYS[field.name]) is not None
+    ]
+    fields = tuple(keyed[:MAX_FIELDS])
     values = _authored(message)
     authored = "".join([f"{name}: {value}\n" for name, value in values.items()])
     return Source(
@@ -99,11 +103,13 @@ def _authored(message: Message) -> dict[str, str]:
     return values
 
 
-@lru_cache(maxsize=4096)
 def _key(name: str) -> str | None:
     """The lower-case name of a field that counts; None for others."""
     key = name.lower()
     return None if key.startswith(NEVER_COUNT) else key
+
+
+_KEYS = Recall(_key)
 
 
 def _raw_head(fields: tuple[tuple[str, Field], ...]) -> bytes:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
+from filterd.classify.recall import Recall
 from filterd.classify.source import MAX_PARTS, Source
 from filterd.mail.address import Mailbox
 from filterd.mail.header import Field
@@ -77,24 +78,23 @@ def shape(read: Source) -> list[Word]:
 
 def order(read: Source) -> list[Word]:
     """Each name as spelt, and each pair of neighbours, of the fields an author's side writes."""
-    spelt = [(key, _spelling(field.name)) for key, field in read.fields if _is_ordered(key)]
-    lower = ["^", *[key[:40] for key, _ in spelt], "$"]
+    spelt = [each for _, field in read.fields if (each := _SPELLINGS[field.name]) is not None]
+    lower = ["^", *[key for key, _ in spelt], "$"]
     return [
         *[word for _, word in spelt],
         *[("order", first, ">", second) for first, second in pairwise(lower)],
     ]
 
 
-@lru_cache(maxsize=1024)
-def _is_ordered(key: str) -> bool:
-    if key.startswith("x-") and key not in _KNOWN_X:
-        return False
-    return not key.startswith(_NOT_IN_ORDER)
+def _spelling(name: str) -> tuple[str, Word] | None:
+    """The lower-case name of a field and its spelling as a word; None where its place says nothing."""
+    key = name.lower()
+    if key.startswith(_NOT_IN_ORDER) or (key.startswith("x-") and key not in _KNOWN_X):
+        return None
+    return key[:40], ("spelling", name[:40])
 
 
-@lru_cache(maxsize=1024)
-def _spelling(name: str) -> Word:
-    return ("spelling", name[:40])
+_SPELLINGS = Recall(_spelling)
 
 
 def site_of(domain: str) -> str:
@@ -292,8 +292,10 @@ def _parts(read: Source) -> list[Word]:
 
 def _body_sizes(body: bytes) -> tuple[int, int]:
     """Bytes of the body, and of its longest line; carriage returns, which a transport adds, do not count."""
-    lines = body[:BODY_BYTES].replace(b"\r", b"").split(b"\n")
-    return len(body) - body.count(b"\r"), max(map(len, lines))
+    top = body[:BODY_BYTES]
+    plain = top.replace(b"\r", b"")
+    returns = len(top) - len(plain) + body.count(b"\r", BODY_BYTES)
+    return len(body) - returns, max(map(len, plain.split(b"\n")))
 
 
 def _without_returns(text: str) -> int:

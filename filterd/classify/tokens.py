@@ -17,13 +17,13 @@ from zlib import crc32
 
 import numpy as np
 
+from filterd.classify.recall import Recall
 from filterd.classify.source import MAX_PARTS, Source
 from filterd.classify.structure import Word, order, shape, spell
 
 MAX_HOSTS = 60
 MAX_TOKENS_A_FIELD = 60
 FIELD_BYTES = 400
-MAX_KNOWN = 4096  # words of structure; each has at most 300 bytes
 MAX_WORD = 40  # bytes; longer ones are cut
 
 # Letters, digits, bytes above ASCII and a few marks stay; all else separates words.
@@ -96,17 +96,11 @@ def _salt(key: str) -> int:
     return crc32(key.encode("latin-1", "replace"))
 
 
-class _Hashes(dict[Word, int]):
-    """Of words of structure, which are met again and again; emptied when it is full."""
-
-    def __missing__(self, word: Word) -> int:
-        if len(self) >= MAX_KNOWN:
-            self.clear()
-        found = self[word] = crc32(spell(word).encode("utf-8", "replace"))
-        return found
+def _hash(word: Word) -> int:
+    return crc32(spell(word).encode("utf-8", "replace"))
 
 
-_HASHES = _Hashes()
+_HASHES = Recall(_hash)  # words of structure are met again and again
 
 
 def _named(read: Source) -> list[bytes]:

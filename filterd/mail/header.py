@@ -106,7 +106,8 @@ class Header:
         return index.get(name) or index.get(name.lower(), ())
 
     def first(self, name: str) -> Field | None:
-        found = self.all(name)
+        index = self._index  # as `all`, without the call: some thirty times a message
+        found = index.get(name) or index.get(name.lower())
         return found[0] if found else None
 
     def value(self, name: str, default: str = "") -> str:
