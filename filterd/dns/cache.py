@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from filterd.core.lookup import Answer, Asked, Lead, Question, Status, tempfail
@@ -71,6 +72,12 @@ def _size(answer: Answer) -> int:
     )
 
 
+@lru_cache(maxsize=256)
+def _one(answer: Answer) -> Answer:
+    """One object for all equal answers: nine of ten say that there is no such name, in 140 bytes each."""
+    return answer
+
+
 def _has_landed(flight: Flight) -> bool:
     """Whether it has by now; another thread may land it at any time."""
     return flight.answer is not None
@@ -93,8 +100,8 @@ class Cache:
         self,
         source: FlightSource,
         *,
-        entries: int = 20_000,
-        size: int = 16 << 20,
+        entries: int = 10_000,
+        size: int = 8 << 20,
         min_ttl: float = 5.0,
         max_ttl: float = 3600.0,
         max_negative_ttl: float = 600.0,
@@ -235,6 +242,8 @@ class Cache:
         else:
             ttl = min(FAILURE_TTL, self._hold) if answer.reason == "timeout" else FAILURE_TTL
         size = _size(answer)
+        if answer.status is not _OK:
+            answer = _one(answer)
         if question in self._answers:
             self._drop(question)
         if size > self._max_size // 8 or not self._max_entries:

@@ -58,10 +58,10 @@ class DnsSettings(Settings):
         description="Seconds without an answer before the next server is tried.",
     )
     cache_entries: int = Field(
-        default=20_000, ge=0, le=1_000_000, description="Answers kept by each worker process."
+        default=10_000, ge=0, le=1_000_000, description="Answers kept by each worker process."
     )
     cache_size: int = Field(
-        default=16 << 20,
+        default=8 << 20,
         ge=0,
         description="Bytes of answers kept by each worker process, about.",
     )

@@ -289,3 +289,19 @@ def test_close_closes_the_source() -> None:
     source = Source()
     Cache(source).close()
     assert source.closed
+
+
+def test_equal_answers_without_records_are_kept_once() -> None:
+    source = Source(
+        {
+            "a.example": Answer(Status.NXDOMAIN, ttl=77),
+            "b.example": Answer(Status.NXDOMAIN, ttl=77),
+            "c.example": Answer(Status.NODATA, ttl=77),
+        }
+    )
+    cache = a_cache(source, FixedClock(0.0))
+    for name in source.answers:
+        ask(cache, name)
+    first, second, other = (ask(cache, name) for name in source.answers)
+    assert first is second
+    assert other == Answer(Status.NODATA, ttl=77)
