@@ -54,6 +54,8 @@ _PLAIN_TERM = re.compile(
 )
 _LOCAL_MACRO = re.compile(r"%\{[ls]", re.IGNORECASE)
 _NAME = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*+\Z")  # what can be asked (4.3)
+# No domain, and in our comments it would pass for a result with readers that split fields at ";".
+_SPECIAL = re.compile(r'[\x00-\x20\x7f"(),:;<=>@\\]')
 _UNSAFE = re.compile(r"[^ -~]")
 
 _WORDS = {
@@ -389,7 +391,9 @@ def _askable(domain: str) -> str | None:
         return None
     name = domain.lower() if domain.isascii() else to_alabel(domain)
     name = name.removesuffix(".") if name else name  # 4.3: a label may be empty at the end only
-    return name if name and "." in name and _NAME.match(name) else None
+    if not name or "." not in name or _SPECIAL.search(name):
+        return None
+    return name if _NAME.match(name) else None
 
 
 def _evaluate(

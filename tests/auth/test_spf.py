@@ -72,6 +72,10 @@ def test_null_reverse_path_is_postmaster_at_helo() -> None:
         "a..b",
         ".example.org",
         "x" * 64 + ".org",
+        'a"; dmarc=pass header.from=bank.example',
+        "a.example (b",
+        "a\\.example",
+        "a.example\r\nX: y",
     ],
 )
 def test_no_domain_no_question(helo: str) -> None:
