@@ -118,8 +118,9 @@ class Conversation:
 
     def helo(self, name: str, tls: str = "") -> StageAnswer:
         """HELO or EHLO, perhaps again after STARTTLS."""
-        known = self._session
-        self._enter_session(replace(known, helo=name, tls=tls or known.tls))
+        known = self._session  # where it comes from, and so its profile, stays
+        greeted = replace(known, helo=name, tls=tls or known.tls)
+        self._session = self.tx.session = greeted
         return self._early(Stage.HELO)
 
     def mail(

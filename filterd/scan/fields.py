@@ -34,6 +34,7 @@ _MAX_TESTS = 150  # more hits than this are shown as one sum, so that the field 
 _MAX_FAILURE = 200  # characters of one reason; the whole line stays below RFC 5322's 998
 _MAX_FAILURES = 20
 _UNSAFE = re.compile(r"[^ -~]")
+_SPAM_ACTIONS = frozenset({Action.TAG, Action.QUARANTINE, Action.REJECT, Action.DISCARD})
 
 
 def clean(text: str) -> str:
@@ -117,9 +118,7 @@ def status_value(verdict: Verdict) -> str:
 
 def _is_spam(verdict: Verdict) -> bool:
     required = dict(verdict.thresholds).get("tag", 0.0)
-    return verdict.action in {Action.TAG, Action.QUARANTINE, Action.REJECT, Action.DISCARD} or (
-        bool(required) and verdict.score >= required
-    )
+    return verdict.action in _SPAM_ACTIONS or (bool(required) and verdict.score >= required)
 
 
 def edits(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from filterd.core.evidence import AuthResult, Evidence, Failure, Hit, Proposal
+from filterd.core.evidence import Evidence, Failure, Proposal
 from filterd.core.verdict import Action, Reply
 
 SEVERITY = {action: rank for rank, action in enumerate(Action)}
@@ -61,16 +61,14 @@ def decide(
     accepted: Proposal | None = None
     failure: Failure | None = None
     for item in evidence:
-        match item:
-            case Hit() | AuthResult():  # nearly all of it
-                pass
-            case Proposal(action=Action.ACCEPT):
+        if isinstance(item, Proposal):
+            if item.action is Action.ACCEPT:
                 accepted = accepted or item
-            case Proposal() if SEVERITY[item.action] >= SEVERITY[best.action] + outdone:
+            elif SEVERITY[item.action] >= SEVERITY[best.action] + outdone:
                 best = Decision(item.action, item.symbol, item.reply)
                 outdone = 1
-            case Failure(defer=True):
-                failure = failure or item
+        elif isinstance(item, Failure) and item.defer:
+            failure = failure or item
     if accepted is not None and best.action is not Action.ACCEPT:
         return Decision(Action.ACCEPT, accepted.symbol)
     if best.action is Action.DISCARD and not allow_discard:
