@@ -43,13 +43,14 @@ class View(NamedTuple):
 # has a vote of its own. On mail like that which was learned it only steadies what the others know.
 # What came with the mail (hops, fields, words, build) is learned best in one view: 1.3 % on commercial
 # mail half known where a view of grams and one of field tokens had 2.3 in its place (models/README.md).
+# Hops and fields change with time and words stay, so beside it words alone count as much.
 VIEWS = {
-    "text": View(_AT["authored"], _AT["body"], shipped=0.5, known=0.5),
-    "words": View(_AT["words"], _AT["shape"], shipped=0.5, new=0.25, known=1.0),
-    "shape": View(_AT["shape"], _AT["shape"], shipped=1.0, new=1.0, known=0.25),
+    "text": View(_AT["authored"], _AT["body"], shipped=0.5),
+    "words": View(_AT["words"], _AT["shape"], shipped=0.5, new=0.5, known=2.0),
+    "shape": View(_AT["shape"], _AT["shape"], shipped=1.0, new=1.0, known=0.5),
     "order": View(_AT["shape"], _AT["order"], shipped=0.5),
     # Hops and marks of the site: local labels only. The last two are counted by naive Bayes.
-    "letter": View(_AT["head"], _AT["shape"], new=1.0, known=2.0),
+    "letter": View(_AT["head"], _AT["shape"], new=1.5, known=2.0),
     "site": View(_AT["body"], _AT["head"]),
     "fields": View(_AT["fields"], _AT["words"]),
 }

@@ -6,7 +6,7 @@ Rules of this file: readers take no lock (a number is written whole, a message s
         is at worst a hair off); writers hold the file's lock. What one label changed is returned, so
         that exactly that can be taken back.
 
-Layout: 4096 bytes of facts (_FACTS), float32 weights (4 views x 2^18), uint16 counts (3 x 2 x 2^20). The
+Layout: 4096 bytes of facts (_FACTS), float32 weights (3 views x 2^18), uint16 counts (3 x 2 x 2^20). The
 file is sparse: an untouched page costs neither disk nor memory.
 """
 
@@ -31,7 +31,7 @@ from filterd.classify.model import Model
 from filterd.core.errors import ConfigError, ConfigProblem
 
 MAGIC = b"filtlive"
-FORMAT = 3
+FORMAT = 4
 _FACTS_BYTES = 4096
 _FACTS = np.dtype(
     [

@@ -47,7 +47,7 @@ def test_an_untouched_file_costs_next_to_no_disk(path: Path) -> None:
         (b"", "bytes"),
         (b"x" * 100, "bytes"),
         (bytes(SIZE), "no file of local weights"),
-        (b"filtlive" + b"\x03\0\0\0" + b"\x63\0\0\0" + bytes(SIZE - 16), "version 99"),
+        (b"filtlive" + b"\x04\0\0\0" + b"\x63\0\0\0" + bytes(SIZE - 16), "version 99"),
     ],
     ids=["empty", "short", "zeros", "other features"],
 )

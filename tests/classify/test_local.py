@@ -53,4 +53,4 @@ def test_structure_decides_on_new_mail_and_words_on_known() -> None:
         weights.tables.weights[row][features.slots[start:stop] >> 2] = 1.0
         return weights.score(features) - before
 
-    assert voice(is_known=False) > 4 * voice(is_known=True) > 0
+    assert voice(is_known=False) > 2 * voice(is_known=True) > 0
