@@ -18,6 +18,8 @@ UNMEASURED = {  # they ask a resolver that here answers at once, or are switched
     "iprev",
 }
 
+AGAIN = 2  # times that all is measured once more; what counts is the least of a part
+
 
 def test_every_part_keeps_within_its_budget() -> None:
     budget = tomllib.loads(BUDGET.read_text())
@@ -25,9 +27,18 @@ def test_every_part_keeps_within_its_budget() -> None:
     found = costs()
     assert set(parts) <= set(found)
     assert {check.name for check in ALL} - UNMEASURED <= set(parts)
-    over = {
-        name: f"{found[name]:.0f} us, budget {micros} us"
+    limits = {
+        name: max(micros * budget["factor"], micros + budget["slack"])
         for name, micros in parts.items()
-        if found[name] > max(micros * budget["factor"], micros + budget["slack"])
+    }
+    for _ in range(AGAIN):
+        if all(found[name] <= limit for name, limit in limits.items()):
+            break
+        again = costs()
+        found = {name: min(found[name], again.get(name, found[name])) for name in found}
+    over = {
+        name: f"{found[name]:.0f} us, budget {parts[name]} us"
+        for name, limit in limits.items()
+        if found[name] > limit
     }
     assert over == {}
