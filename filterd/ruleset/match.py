@@ -13,20 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import re2
 
 from filterd.ruleset.allowance import give_up, is_used_up
 from filterd.ruleset.emit import to_re2
-from filterd.ruleset.engine import Engine, Span, engine
+from filterd.ruleset.engine import OUR_MEMORY, SELDOM_MEMORY, Engine, Span, engine
 from filterd.ruleset.gate import Gate
 from filterd.ruleset.literal import BOUNDARY, Needed, Run, needed
 from filterd.ruleset.syntax import parse
 from filterd.ruleset.tree import HINTS, Node, PatternError, beyond, branches
-
-if TYPE_CHECKING:
-    from filterd.ruleset.backtrack import Backtracking
 
 SET_MEMORY = 32 << 20  # bytes; what a set may use, not what it does
 DENSE = (
@@ -81,18 +78,26 @@ class Pattern:
     """One compiled pattern; `source` as it was written."""
 
     source: str
-    engine: Engine | Backtracking
+    engine: Any  # Engine, or one that backtracks and has an Engine as `loose`
     needed: Needed
     begins_with_word: bool = False  # a match begins where a word of `needed.words` does
+    loose: Engine | None = None  # a cheaper one that matches wherever `engine` does
 
     @property
     def linear(self) -> Engine:
-        """The RE2 pattern that matches wherever this does, if no other than this one."""
-        return self.engine if isinstance(self.engine, Engine) else self.engine.loose
+        """The cheapest RE2 pattern that matches wherever this does."""
+        found: Engine = self.loose or getattr(self.engine, "loose", self.engine)
+        return found
+
+    def engines(self) -> Iterator[Engine]:
+        """All that RE2 keeps for it."""
+        yield self.linear
+        if isinstance(self.engine, Engine):
+            yield self.engine
 
     def is_in(self, text: bytes) -> Span | None:
         """The first match in the text as (start, end), or None."""
-        return self.engine.search(text, 0, len(text))
+        return self._within(text, 0, len(text))
 
     def is_near(self, text: Text, places: Sequence[int]) -> Span | None:
         """The first match found, given where its words begin, in any order."""
@@ -104,27 +109,42 @@ class Pattern:
             or len(places) * DENSE > size
             or text.has(need.runs)
         ):
-            return self.engine.search(text.data, 0, size)
+            return self._within(text.data, 0, size)
         # A word that begins with white space may begin later in it.
         reach = need.width + Run.SPACE.value
         if self.begins_with_word:
-            linear = self.linear
-            for place in places:
-                match = linear.match(text.data, place, min(size, place + reach))
-                if match is not None:
-                    return match
-            return None
+            return self._at(text.data, places, reach)
         started = ended = -1  # of the span that is open
         for place in sorted(places):
             start = max(0, place - need.before)
             if start > ended:
                 if ended >= 0:
-                    found = self.engine.search(text.data, started, ended)
+                    found = self._within(text.data, started, ended)
                     if found is not None:
                         return found
                 started = start
             ended = min(size, place + reach)
-        return self.engine.search(text.data, started, ended)
+        return self._within(text.data, started, ended)
+
+    def _at(self, text: bytes, places: Iterable[int], reach: int) -> Span | None:
+        """The first match found that begins at one of the places."""
+        for place in places:
+            end = min(len(text), place + reach)
+            if self.loose is None or self.loose.match(text, place, end) is not None:
+                found: Span | None = self.engine.match(text, place, end)
+                if found is not None:
+                    return found
+        return None
+
+    def _within(self, text: bytes, start: int, end: int) -> Span | None:
+        """The first match between two places."""
+        if self.loose is not None:
+            loosely = self.loose.search(text, start, end)
+            if loosely is None:
+                return None
+            start = loosely[0]
+        found: Span | None = self.engine.search(text, start, end)
+        return found
 
     def count(self, text: bytes, most: int) -> int:
         """How many matches there are, no two overlapping, at most `most`."""
@@ -150,29 +170,33 @@ def compile_branches(source: str, flags: str = "") -> tuple[Pattern, ...]:
     """
     tree = _linear(source, flags)
     found = branches(tree)
-    whole = _engine(tree) if len(found) > 1 else None
+    whole = _engines(tree) if len(found) > 1 else None
     return tuple(_compiled(source, branch, whole) for branch in found)
 
 
-def _compiled(source: str, tree: Node, whole: Engine | None = None) -> Pattern:
+def _compiled(
+    source: str, tree: Node, whole: tuple[Engine, Engine | None] | None = None
+) -> Pattern:
     need = needed(tree)
     begins = need.before == 0 and not any(
         word.lstrip(BOUNDARY).startswith(b" ") for word in need.words
     )
-    shared = (
-        whole if need.words else None
-    )  # without words it goes into a set: only its own part
-    return Pattern(source, shared or _engine(tree), need, begins)
+    # Without words it goes into a set: only its own part.
+    exact, loose = whole if whole is not None and need.words else _engines(tree)
+    return Pattern(source, exact, need, begins, loose)
 
 
-def _engine(tree: Node) -> Engine:
-    made = engine(to_re2(tree).encode())
+def _engines(tree: Node) -> tuple[Engine, Engine | None]:
+    """The engine of a tree, and that of its loose form where this is another."""
+    text, loose = to_re2(tree), to_re2(tree, loosely=True)
+    is_exact = loose == text
+    made = engine(text.encode(), memory=OUR_MEMORY if is_exact else SELDOM_MEMORY)
     if made.programsize > MAX_PROGRAM:
         raise PatternError(
             f"a pattern of {made.programsize:,} instructions; the limit is {MAX_PROGRAM:,}: "
             "repeat less, or put the words into a list"
         )
-    return made
+    return made, None if is_exact else engine(loose.encode(), memory=OUR_MEMORY)
 
 
 def _linear(source: str, flags: str) -> Node:

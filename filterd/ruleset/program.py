@@ -129,7 +129,7 @@ class Program:
         """The engines of all patterns; some of them several times."""
         for looker in self.lookers.values():
             for pattern in (*looker.patterns, *looker.unless):
-                yield pattern.linear
+                yield from pattern.engines()
 
     def match(self, tx: Transaction) -> Iterator[Hit]:
         """Hits of pattern and list rules, parts included, within an allowance of CPU time."""

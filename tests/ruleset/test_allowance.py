@@ -47,13 +47,14 @@ def test_a_hostile_rule_file_and_a_hostile_message_end_in_time(
 ) -> None:
     monkeypatch.setattr("filterd.ruleset.program.ALLOWANCE", 0.2)
     rules = "".join(
-        f"[rule.BAD_{number}]\nwhere = 'body'\nmatch = '(?:[a-z]?[b-y]?){{{600 + number}}}q'\n"
+        f"[rule.BAD_{number}]\nwhere = 'body'\nmatch = '(?:[a-z][b-y]?){{{600 + number}}}q'\n"
         for number in range(40)
     )
     (tmp_path / "bad.toml").write_text(rules)
     loaded = load(RuleSettings(shipped=False, directory=tmp_path))
     tx = a_transaction(
-        message="Subject: s\n\n" + "".join(random.Random(1).choices("ab", k=8_000))
+        # The loose forms match "abq", so that each pattern itself is looked for behind it.
+        message="Subject: s\n\nabq " + "".join(random.Random(1).choices("ab", k=8_000))
     )
     started = time.thread_time()
     found = [hit.symbol for hit in loaded.match(tx)]

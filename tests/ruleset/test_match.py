@@ -32,6 +32,32 @@ def test_the_matcher_finds_what_each_pattern_alone_finds(
     assert {index for index, *_ in matcher.search(data)} == alone
 
 
+@st.composite
+def with_gaps(draw: st.DrawFn) -> str:
+    """A pattern whose loose form is another: parts with counted gaps between."""
+    gap = st.sampled_from(
+        [".{0,9}", r"[^a]{2,7}?", r"(?:\w+ ){0,6}", "a{5,}", "(?:b|cab){1,5}"]
+    )
+    first, *rest = draw(st.lists(patterns(), min_size=2, max_size=3))
+    return f"(?:{first})" + "".join(f"{draw(gap)}(?:{part})" for part in rest)
+
+
+@given(with_gaps(), texts(), texts())
+def test_the_loose_form_goes_before_and_changes_nothing(
+    source: str, before: str, behind: str
+) -> None:
+    text = f"{before}dead beef cab abc{behind}".encode()
+    pattern = compile_pattern(source)
+    exact = re2.compile(to_re2(parse(source)).encode())
+    found = exact.search(text)
+    assert pattern.is_in(text) == (found.span() if found is not None else None)
+    if pattern.loose is not None:
+        for start in range(len(text)):
+            if pattern.engine.match(text, start, len(text)) is not None:
+                assert pattern.loose.match(text, start, len(text)) is not None
+    assert bool(list(Matcher([pattern]).search([text]))) is (found is not None)
+
+
 @pytest.mark.parametrize("text", ["\u212a", "\u017f", "K\u212aIS\u017f"])
 def test_characters_that_fold_into_ascii_are_found(text: str) -> None:
     matcher = Matcher([compile_pattern("(?i)kkis+"), compile_pattern("(?i)[k\u017f]")])

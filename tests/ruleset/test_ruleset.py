@@ -334,3 +334,27 @@ def test_a_reload_says_what_it_changes(tmp_path: Path) -> None:
 def test_the_shipped_rules_load() -> None:
     rules = load(RuleSettings(directory=Path("/nonexistent")))
     assert rules.symbols
+
+
+def test_loose_forms_of_the_shipped_rules_match_wherever_these_do() -> None:
+    lookers = load(RuleSettings(directory=Path("/nonexistent"))).program.lookers.values()
+    texts = [
+        example.text.encode()
+        for looker in lookers
+        for example in looker.rule.hit
+        if example.message is None
+    ]
+    loose = {
+        pattern.loose.pattern: pattern
+        for looker in lookers
+        for pattern in (*looker.patterns, *looker.unless)
+        if pattern.loose is not None
+    }
+    assert len(loose) > 50
+    matches = 0
+    for pattern in loose.values():
+        for text in texts:
+            found = pattern.engine.search(text, 0, len(text))
+            assert pattern.is_in(text) == found
+            matches += found is not None
+    assert matches > 100
