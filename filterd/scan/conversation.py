@@ -102,9 +102,8 @@ class Conversation:
                 ask=self._asking, rates=state, correspondents=state, traps=state
             )
         self._has_begun = False  # something came since MAIL that `abort` must forget
-        self._lasting: set[int] = (
-            set()
-        )  # ids of what checks that are asked once said at this RCPT
+        # What checks that are asked once said at this RCPT, by id: it holds for the others, too.
+        self._lasting: set[int] = set()
         self.tx = Transaction(session=session)
         self._profile = scanner.profile(session)
         self._enter_session(session)

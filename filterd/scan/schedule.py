@@ -21,9 +21,8 @@ class Step(NamedTuple):
     check: Check
     settings: CheckSettings
     is_once: bool  # not where it has run before in the transaction
-    announcing: tuple[
-        tuple[Check, CheckSettings], ...
-    ] = ()  # whose facts are to be fetched before
+    # Whose facts are to be fetched before it runs.
+    announcing: tuple[tuple[Check, CheckSettings], ...] = ()
 
 
 class Plan:
