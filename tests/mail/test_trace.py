@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 from filterd.limits import LIMITS
 from filterd.mail.trace import Hop, parse_date
 from tests.support.builders import a_message
-from tests.support.speed import is_within
+from tests.support.speed import is_within, least
 
 
 @pytest.mark.parametrize(
@@ -87,13 +85,12 @@ def test_hops_are_newest_first_and_bounded() -> None:
     "bit", ["from ", "by ", "(", "[", "1.", "from x (", "helo=", " ", "a.a", ";"]
 )
 def test_4_kib_of_anything_takes_under_a_tenth_of_a_second(bit: str) -> None:
-    hop = Hop(("from " + bit * 4096)[:4096])
-    started = time.thread_time()
-    assert all(
-        value is not None for value in (hop.from_name, hop.from_rdns, hop.from_address, hop.by)
-    )
-    parse_date(bit * 200)
-    assert is_within(time.thread_time() - started, 0.1)
+    def read_all() -> None:
+        hop = Hop(("from " + bit * 4096)[:4096])
+        assert None not in (hop.from_name, hop.from_rdns, hop.from_address, hop.by)
+        parse_date(bit * 200)
+
+    assert is_within(least(read_all), 0.1)
 
 
 @given(st.text(max_size=200))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import re2
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filterd.ruleset.gate import Gate
 from filterd.ruleset.literal import Needed
-from tests.support.speed import is_within
+from tests.support.speed import is_within, least
 
 PIECES = ["a", "b", "buy", "now", "B", " ", "\x00", "-", "_", "9", "\xe9"]
 FILLERS = [
@@ -87,6 +85,4 @@ def test_what_needs_no_word_passes_no_gate() -> None:
 
 def test_a_text_of_nothing_but_words_costs_a_pass() -> None:
     gate = Gate([Needed(frozenset({b"a" * length})) for length in (3, 4, 5)])
-    started = time.thread_time()
-    gate.places(b"a" * 4_608)
-    assert is_within(time.thread_time() - started, 0.05)
+    assert is_within(least(lambda: gate.places(b"a" * 4_608)), 0.05)
