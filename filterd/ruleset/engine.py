@@ -20,11 +20,11 @@ from filterd.ruleset.tree import PatternError
 # Bytes for a pattern's program and the states it makes while matching, kept by each worker; tried in turn, and
 # what needs more is refused.
 PATTERN_MEMORY = (256 << 10, 1 << 20, 4 << 20)
-# Of ours: with 192 kB a worker keeps 3 MB more of the shipped rules after 2,000 messages, and on texts of 200 kB
-# matches in four fifths of the time; with 96 kB it keeps 1 MB less and takes half as long again.
-OUR_MEMORY = (128 << 10, *PATTERN_MEMORY)
+# Of ours: with 128 kB a worker keeps 2 MB more of the shipped rules after 3,000 messages, and takes two thirds of
+# the time for texts of 200 kB, which are rare; a message of the load costs 3 % less.
+OUR_MEMORY = (96 << 10, *PATTERN_MEMORY)
 # Of what another goes before: hardly ever looked for, it does not need states at all.
-SELDOM_MEMORY = (96 << 10, *PATTERN_MEMORY)
+SELDOM_MEMORY = (64 << 10, *PATTERN_MEMORY)
 
 Span = tuple[int, int]  # where a match begins and ends
 
